@@ -1,0 +1,68 @@
+/* event.h - everything that can happen to a replica.
+ *
+ * With effects.h this is the whole contract between the pure core and the world
+ * (the driver in coordd/main, or the simulator in tests/sim). One event goes in,
+ * effects come out; time and randomness come in with the event. Nothing in an
+ * event is kept after the step unless the field says so.
+ *
+ * Pure: see docs/architecture.md. */
+#ifndef COORD_REPLICA_EVENT_H
+#define COORD_REPLICA_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libcoord/base/bytes.h"
+
+enum replica_event_kind {
+    REPLICA_EVENT_TIME,           /* now_ns has come; also to be sent once after loading */
+    REPLICA_EVENT_PEER_LINK,      /* .peer, .link */
+    REPLICA_EVENT_PEER_MESSAGE,   /* .peer, .bytes: one Envelope */
+    REPLICA_EVENT_PERSISTED,      /* .sequence: all persist effects up to it are durable */
+    REPLICA_EVENT_PERSIST_FULL,   /* .sequence: it and all later ones were NOT written (no
+                                     space); nothing of them will become durable */
+    REPLICA_EVENT_LOG_READ,       /* .token, .entries: answer to EFFECT_READ_LOG */
+    REPLICA_EVENT_STREAM_OPENED,  /* .stream, .stream_kind, .principal */
+    REPLICA_EVENT_STREAM_MESSAGE, /* .stream, .bytes: one message of the stream's type */
+    REPLICA_EVENT_STREAM_CLOSED,  /* .stream: gone for whatever reason; never named again */
+};
+
+enum replica_link {
+    REPLICA_LINK_UP,      /* a stream to the peer stands; no proof of life */
+    REPLICA_LINK_DOWN,    /* it ended or broke */
+    REPLICA_LINK_REFUSED, /* nobody listens there: the process is probably gone */
+};
+
+/* What a client's stream carries (proto/coord/v1/coord.proto). */
+enum replica_stream_kind {
+    REPLICA_STREAM_SESSION,   /* SessionRequest in, SessionReply out */
+    REPLICA_STREAM_KEEPALIVE, /* KeepAliveRequest in, KeepAliveReply out */
+    REPLICA_STREAM_EXECUTE,   /* one ExecuteRequest in, one Answer out, then it ends */
+};
+
+/* One row of the log as the storage holds it. */
+struct log_entry {
+    uint64_t slot;
+    uint64_t ballot;
+    uint32_t kind;      /* enum entry_kind of coordd/paxos */
+    struct blob *value; /* reference held by whoever holds the struct */
+    uint64_t chosen;    /* when this row was written, its replica held chosen values to here */
+};
+
+struct replica_event {
+    enum replica_event_kind kind;
+    int64_t now_ns;  /* CLOCK_BOOTTIME, read AFTER the event was taken; never falls */
+    int64_t wall_ms; /* Unix time; may jump */
+    uint32_t peer;   /* member id */
+    enum replica_link link;
+    uint64_t sequence;
+    uint64_t token;
+    const struct log_entry *entries; /* borrowed */
+    uint32_t entries_count;
+    uint64_t stream; /* chosen by the transport, never 0, never used twice in one process */
+    enum replica_stream_kind stream_kind;
+    const char *principal; /* borrowed */
+    struct slice bytes;    /* borrowed */
+};
+
+#endif

@@ -1,0 +1,93 @@
+/* replica.h - one replica of one cell: consensus, state machine, sessions'
+ * timers and clients' streams behind one step.
+ *
+ * Pure: no clock, randomness, threads, I/O or logging. A process may hold any
+ * number of them. The life of one:
+ *
+ *   replica_new                      configuration and what the directory says
+ *   replica_load_entry, in order     every row of the log, slots rising
+ *   replica_loaded                   the log is complete
+ *   replica_step, for ever           first with REPLICA_EVENT_TIME
+ *   replica_free                     at any time
+ *
+ * May include: coordd/paxos, coordd/state, proto, libcoord/base. */
+#ifndef COORD_REPLICA_REPLICA_H
+#define COORD_REPLICA_REPLICA_H
+
+#include "coordd/replica/effects.h"
+#include "coordd/replica/event.h"
+#include "libcoord/base/err.h"
+
+enum {
+    REPLICA_MEMBERS_MAX = 16,
+    REPLICA_ADDRESS_BYTES_MAX = 255,
+    REPLICA_CELL_ID_BYTES = 16,
+    REPLICA_CELL_NAME_BYTES_MAX = 63,
+};
+
+struct replica_member {
+    uint32_t id; /* 1 to 65535 */
+    char address[REPLICA_ADDRESS_BYTES_MAX + 1]; /* host:port, as clients and peers dial it */
+};
+
+struct replica_config {
+    uint8_t cell[REPLICA_CELL_ID_BYTES];
+    char cell_name[REPLICA_CELL_NAME_BYTES_MAX + 1];
+    uint32_t self;
+    uint64_t incarnation; /* random at init, never 0 */
+    struct replica_member members[REPLICA_MEMBERS_MAX];
+    uint32_t members_count;
+    uint32_t prepare_quorum; /* 0: majority */
+    uint32_t accept_quorum;  /* 0: majority; the two must intersect */
+    uint32_t lease_ms;       /* leader's lease, 0: REPLICA_LEASE_MS_DEFAULT */
+    uint32_t heartbeat_ms;   /* 0: a seventh of the lease */
+    uint32_t rate_ppm;       /* bound on the drift of any two clocks' rates; 0: default */
+    uint64_t pid;            /* for status answers */
+    const char *version;     /* constant */
+    uint64_t seed;           /* of back-off, session secrets and session ids; from the OS */
+};
+
+/* What the directory holds besides the log. */
+struct replica_durable {
+    uint64_t promised;         /* also the highest ballot ever used */
+    uint32_t longest_lease_ms; /* 0 only in a directory that was never used */
+    uint64_t used;             /* non-zero if this directory ever served */
+};
+
+struct replica;
+
+/* ERR_INVALID if the configuration is not sound; *ret_why is then a constant
+ * that names the field. */
+MUST_USE enum err replica_new(const struct replica_config *config,
+                              const struct replica_durable *durable, struct replica **ret,
+                              const char **ret_why);
+void replica_free(struct replica *r);
+
+/* ERR_INVALID if the entry does not join on to the one before (the log has a gap). */
+MUST_USE enum err replica_load_entry(struct replica *r, const struct log_entry *entry);
+void replica_loaded(struct replica *r, int64_t now_ns);
+
+/* One event. *out is cleared first. Cannot fail. */
+void replica_step(struct replica *r, const struct replica_event *event, struct effects *out);
+
+/* A view for the log file, tests and the simulator's invariants. */
+struct replica_view {
+    const char *role; /* leader, follower, candidate, waiting */
+    uint32_t leader;  /* 0: unknown */
+    uint64_t ballot, promised;
+    uint64_t chosen, applied, last_slot;
+    uint64_t revision;
+    uint64_t state_hash[2];
+    bool serving;                 /* leads, barrier applied */
+    int64_t lease_until_ns;       /* own lease as leader, 0 if none */
+    uint64_t cell_open;           /* the founding entry is held by all */
+};
+void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *ret);
+
+struct state;
+struct paxos;
+/* Borrowed, for inspection only. */
+const struct state *replica_state(const struct replica *r);
+const struct paxos *replica_paxos(const struct replica *r);
+
+#endif

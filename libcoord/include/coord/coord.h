@@ -1,0 +1,421 @@
+/* coord/coord.h - the public interface of libcoord, the client of Coord: locks,
+ * leader election, small files and watches, kept by a cell of servers.
+ *
+ * A coord_client is one connection pool to one cell with its own threads; a
+ * process may have several. A coord_session is a lease: while it lives, so do
+ * its locks and ephemeral nodes. A coord_node is a handle on one node, a
+ * coord_lock a lock that was granted to such a handle.
+ *
+ * Conventions. Calls block until done or until their deadline (milliseconds;
+ * COORD_FOREVER never gives up). Every function may be called from any thread,
+ * except that callbacks must not call functions that block. `ret_` arguments are
+ * written on success only. Strings are UTF-8; paths are absolute, "/a/b", or
+ * "/ls/local/a/b", or "/ls/<cell name>/a/b". Options structs start with their
+ * size and are made with their _INIT, so that later versions can add fields.
+ * Free functions accept NULL. No state is global to the process.
+ *
+ * Source: M. Burrows, The Chubby lock service, OSDI 2006. Since 0.1. */
+#ifndef COORD_COORD_H
+#define COORD_COORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define COORD_API __attribute__((visibility("default")))
+#define COORD_MUST_USE __attribute__((warn_unused_result))
+#else
+#define COORD_API
+#define COORD_MUST_USE
+#endif
+
+#define COORD_FOREVER INT64_C(-1)
+
+/* What a call says. Grouped by what the caller should do. */
+typedef enum coord_error {
+    COORD_OK = 0,
+    /* Mend the call. Nothing was sent or changed. */
+    COORD_ERR_INVALID = 1,
+    COORD_ERR_TOO_LARGE = 17,
+    COORD_ERR_UNSUPPORTED = 23,
+    /* Look at the state of the cell; nothing was changed. */
+    COORD_ERR_NO_NODE = 2,
+    COORD_ERR_NODE_EXISTS = 3,
+    COORD_ERR_NOT_EMPTY = 4,
+    COORD_ERR_EPHEMERAL = 5,
+    COORD_ERR_BAD_GENERATION = 6,
+    COORD_ERR_INSTANCE_GONE = 7,
+    COORD_ERR_STALE_SEQUENCER = 8,
+    COORD_ERR_LOCK_HELD = 9,
+    COORD_ERR_NOT_HELD = 20,
+    COORD_ERR_PERMISSION = 14,
+    COORD_ERR_QUOTA = 15,
+    COORD_ERR_DEADLOCK = 18,
+    /* Try again; certainly nothing was changed. */
+    COORD_ERR_TIMEOUT = 10,
+    COORD_ERR_THROTTLED = 16,
+    COORD_ERR_UNAVAILABLE = 22,
+    COORD_ERR_CANCELLED = 21,
+    /* Find out before trying again. */
+    COORD_ERR_MAYBE_APPLIED = 11,
+    COORD_ERR_JEOPARDY = 12,
+    /* Start over with a new session. */
+    COORD_ERR_EXPIRED = 13,
+    COORD_ERR_INTERNAL = 19,
+} coord_error;
+
+/* A constant phrase for a person, never NULL. */
+COORD_API const char *coord_error_text(coord_error error);
+/* A constant such as "NO_NODE", never NULL. */
+COORD_API const char *coord_error_name(coord_error error);
+/* What the last failed call of this thread had to add, such as the name of the
+ * wrong argument; "" if nothing. Valid until the thread's next call. */
+COORD_API const char *coord_error_detail(void);
+
+typedef struct coord_client coord_client;
+typedef struct coord_session coord_session;
+typedef struct coord_node coord_node;
+typedef struct coord_lock coord_lock;
+typedef struct coord_watch coord_watch;
+typedef struct coord_election coord_election;
+
+/* ---- client ---- */
+
+typedef struct coord_client_options {
+    size_t size;
+    int64_t connect_timeout_ms; /* for coord_client_open to find a server; default 10000 */
+} coord_client_options;
+#define COORD_CLIENT_OPTIONS_INIT {sizeof(coord_client_options), 10000}
+
+/* @endpoints "host:port,host:port,..." (also "unix:/path"); copied. Some servers of
+ *            the cell are enough: the others are found.
+ * @options   NULL for the defaults.
+ * Returns COORD_OK; COORD_ERR_INVALID (an endpoint that is none); COORD_ERR_UNAVAILABLE. */
+COORD_API COORD_MUST_USE coord_error coord_client_open(const char *endpoints,
+                                                       const coord_client_options *options,
+                                                       coord_client **ret_client);
+/* Ends what is left of its sessions without telling the servers, and waits for
+ * its threads. Handles of the client must not be used any more. */
+COORD_API void coord_client_close(coord_client *client);
+
+/* ---- session ---- */
+
+typedef enum coord_session_state {
+    COORD_SESSION_SAFE = 1,
+    COORD_SESSION_JEOPARDY = 2, /* the lease may have run out: calls wait, hold back */
+    COORD_SESSION_EXPIRED = 3,  /* locks and ephemeral nodes are gone */
+    COORD_SESSION_ENDED = 4,
+} coord_session_state;
+
+/* From the client's callback thread, in order, each once per episode. */
+typedef void coord_session_callback(void *context, coord_session *session,
+                                    coord_session_state state);
+
+typedef struct coord_session_options {
+    size_t size;
+    uint32_t ttl_ms;   /* lease: 2000 to 60000; default 12000 */
+    uint32_t grace_ms; /* how long calls wait in jeopardy; default 45000 */
+    coord_session_callback *callback; /* may be NULL */
+    void *context;
+    int64_t deadline_ms; /* for opening; default 10000 */
+} coord_session_options;
+#define COORD_SESSION_OPTIONS_INIT {sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000}
+
+COORD_API COORD_MUST_USE coord_error coord_session_open(coord_client *client,
+                                                        const coord_session_options *options,
+                                                        coord_session **ret_session);
+/* Ends it at the servers too (its locks pass on at once), waiting at most deadline_ms;
+ * frees it in any case. What was opened in it must not be used any more, but may
+ * and must still be freed before. */
+COORD_API coord_error coord_session_close(coord_session *session, int64_t deadline_ms);
+COORD_API uint64_t coord_session_id(const coord_session *session);
+COORD_API coord_session_state coord_session_state_now(coord_session *session);
+/* Milliseconds for which the session is certainly live, from the moment of the
+ * call; 0 in jeopardy or after. */
+COORD_API int64_t coord_session_safe_ms(coord_session *session);
+
+/* ---- nodes ---- */
+
+typedef struct coord_stat {
+    size_t size; /* set by the library */
+    uint64_t instance, content_generation, lock_generation, acl_generation, children_generation;
+    uint64_t modified_revision;
+    uint64_t created_ms, modified_ms; /* Unix time */
+    uint32_t content_bytes, children_count;
+    uint64_t content_checksum;
+    uint64_t owner_session; /* of an ephemeral node, else 0 */
+    bool lock_exclusive, lock_shared;
+    uint32_t lock_holders_count, lock_waiters_count;
+} coord_stat;
+
+enum {
+    COORD_CREATE = 1,    /* make the node if it is missing */
+    COORD_EPHEMERAL = 2, /* ... as an ephemeral one of this session */
+    COORD_EXCLUSIVE = 4, /* fail with NODE_EXISTS if it is there */
+    COORD_PARENTS = 8,   /* make missing ancestors too */
+};
+
+/* A handle on the node as it is now: once that instance is deleted every call
+ * fails with COORD_ERR_INSTANCE_GONE, also if the name is made again. */
+COORD_API COORD_MUST_USE coord_error coord_open(coord_session *session, const char *path,
+                                                uint32_t flags, int64_t deadline_ms,
+                                                coord_node **ret_node);
+COORD_API void coord_node_close(coord_node *node);
+COORD_API const char *coord_node_path(const coord_node *node);
+
+/* Conditions and choices of a write; 0 and NULL: none. */
+typedef struct coord_write_options {
+    size_t size;
+    uint64_t if_content_generation;
+    const char *if_sequencer; /* the lock it names must be held still */
+    uint64_t if_instance;
+    uint32_t flags;           /* COORD_CREATE, COORD_EPHEMERAL, COORD_PARENTS */
+} coord_write_options;
+#define COORD_WRITE_OPTIONS_INIT {sizeof(coord_write_options), 0, NULL, 0, 0}
+
+/* By name. @ret_content is NUL-terminated behind its length, to be freed with
+ * coord_free; @ret_stat may be NULL. */
+COORD_API COORD_MUST_USE coord_error coord_get(coord_session *session, const char *path,
+                                               int64_t deadline_ms, void **ret_content,
+                                               size_t *ret_length, coord_stat *ret_stat);
+COORD_API COORD_MUST_USE coord_error coord_stat_get(coord_session *session, const char *path,
+                                                    int64_t deadline_ms, coord_stat *ret_stat);
+/* Replace the content of a node that exists (or make it, with COORD_CREATE). */
+COORD_API COORD_MUST_USE coord_error coord_set(coord_session *session, const char *path,
+                                               const void *content, size_t length,
+                                               const coord_write_options *options,
+                                               int64_t deadline_ms, coord_stat *ret_stat);
+/* Make a node that does not exist. */
+COORD_API COORD_MUST_USE coord_error coord_create(coord_session *session, const char *path,
+                                                  const void *content, size_t length,
+                                                  const coord_write_options *options,
+                                                  int64_t deadline_ms, coord_stat *ret_stat);
+COORD_API COORD_MUST_USE coord_error coord_delete(coord_session *session, const char *path,
+                                                  const coord_write_options *options,
+                                                  int64_t deadline_ms);
+
+typedef struct coord_entry {
+    const char *name; /* the last component */
+    coord_stat stat;
+} coord_entry;
+typedef struct coord_listing {
+    coord_entry *entries; /* in the order of their names, as bytes */
+    size_t count;
+    uint64_t revision;    /* of the page */
+    bool more;            /* there are names behind the last one */
+} coord_listing;
+/* One page of children, behind the name @after (NULL: from the start); @limit 0:
+ * as many as the server gives. To be freed with coord_listing_free. */
+COORD_API COORD_MUST_USE coord_error coord_list(coord_session *session, const char *path,
+                                                const char *after, uint32_t limit,
+                                                int64_t deadline_ms, coord_listing **ret_listing);
+COORD_API void coord_listing_free(coord_listing *listing);
+
+/* The same through a handle, bound to its instance. */
+COORD_API COORD_MUST_USE coord_error coord_node_get(coord_node *node, int64_t deadline_ms,
+                                                    void **ret_content, size_t *ret_length,
+                                                    coord_stat *ret_stat);
+COORD_API COORD_MUST_USE coord_error coord_node_set(coord_node *node, const void *content,
+                                                    size_t length,
+                                                    const coord_write_options *options,
+                                                    int64_t deadline_ms, coord_stat *ret_stat);
+COORD_API COORD_MUST_USE coord_error coord_node_delete(coord_node *node, int64_t deadline_ms);
+
+/* ---- locks ---- */
+
+/**
+ * Acquire the exclusive lock of an open node, waiting in line for at most
+ * @timeout_ms.
+ *
+ * @node        borrowed; must outlive the lock. One handle holds a lock once: a
+ *              second acquire through it is COORD_ERR_INVALID. Two threads that
+ *              are to exclude each other open two handles.
+ * @timeout_ms  0 tries once, COORD_FOREVER never gives up.
+ * @ret_lock    on success owned by the caller, to coord_unlock().
+ *
+ * Returns COORD_OK, or:
+ *   COORD_ERR_TIMEOUT        someone else held it throughout; we left the line.
+ *   COORD_ERR_LOCK_HELD      the same, of a try.
+ *   COORD_ERR_EXPIRED        every lock of this session is gone.
+ *   COORD_ERR_INSTANCE_GONE  the node was deleted.
+ *
+ * If no answer comes in time the library leaves the line in the background, for
+ * as long as the session lives; a grant that crosses is released.
+ * Advisory: a server that must not obey a stale holder checks the sequencer.
+ * Blocks; never from a callback. Source: Burrows 2006, 2.4 and 2.8. Since 0.1.
+ */
+COORD_API COORD_MUST_USE coord_error coord_lock_acquire(coord_node *node, int64_t timeout_ms,
+                                                        coord_lock **ret_lock);
+COORD_API COORD_MUST_USE coord_error coord_trylock(coord_node *node, int64_t deadline_ms,
+                                                   coord_lock **ret_lock);
+/* Give it back; frees @lock in any case. COORD_ERR_MAYBE_APPLIED: the library
+ * goes on releasing it in the background. */
+COORD_API coord_error coord_unlock(coord_lock *lock, int64_t deadline_ms);
+/* The printable name of this grant; lives as long as the lock. */
+COORD_API const char *coord_lock_sequencer(const coord_lock *lock);
+/* Milliseconds for which this lock is certainly ours, from the moment of the
+ * call: 0 in jeopardy or after it was lost. */
+COORD_API int64_t coord_lock_safe_ms(coord_lock *lock);
+/* Ask the cell whether the lock that @sequencer names is held still: COORD_OK, or
+ * COORD_ERR_STALE_SEQUENCER. */
+COORD_API COORD_MUST_USE coord_error coord_check_sequencer(coord_session *session,
+                                                           const char *sequencer,
+                                                           int64_t deadline_ms);
+
+typedef struct coord_sequencer {
+    size_t size;
+    char cell[33];
+    const char *path; /* points into the string that was parsed */
+    uint64_t instance, generation;
+    bool exclusive;
+} coord_sequencer;
+/* Take one apart, without a session: a resource server keeps the highest
+ * (instance, generation) seen of a path and refuses older ones. */
+COORD_API COORD_MUST_USE coord_error coord_sequencer_parse(const char *text,
+                                                           coord_sequencer *ret);
+/* Negative, 0, positive as a is older than, equal to, newer than b; they must
+ * name the same cell and path, else *ret_comparable is false. */
+COORD_API int coord_sequencer_compare(const coord_sequencer *a, const coord_sequencer *b,
+                                      bool *ret_comparable);
+
+/* ---- watches ---- */
+
+typedef enum coord_event_kind {
+    COORD_EVENT_CREATED = 1,
+    COORD_EVENT_CONTENT = 2,
+    COORD_EVENT_DELETED = 3,
+    COORD_EVENT_LOCK_HELD = 4,
+    COORD_EVENT_LOCK_FREE = 5,
+} coord_event_kind;
+
+typedef struct coord_event {
+    size_t size;
+    coord_event_kind kind;
+    const char *path;
+    uint64_t revision;
+    bool exists;       /* then stat is what the node became */
+    coord_stat stat;
+} coord_event;
+
+/* From the client's callback thread, one at a time. @event lives for the call. */
+typedef void coord_watch_callback(void *context, const coord_event *event);
+
+enum { COORD_WATCH_CONTENT = 1, COORD_WATCH_LOCK = 2 };
+
+/* Watch the present state of a name, which need not exist. @ret_stat (may be
+ * NULL) is the state that the events start from; size 0 in it: no such node. An
+ * event precedes any answer that shows its state. Across a lost link or a change
+ * of leader the last state is never missed; states between may be. */
+COORD_API COORD_MUST_USE coord_error coord_watch_open(coord_session *session, const char *path,
+                                                      uint32_t what,
+                                                      coord_watch_callback *callback,
+                                                      void *context, int64_t deadline_ms,
+                                                      coord_stat *ret_stat,
+                                                      coord_watch **ret_watch);
+/* After it returns the callback does not run any more (from within the callback
+ * itself: after this call of it). */
+COORD_API void coord_watch_close(coord_watch *watch);
+
+/* ---- election ---- */
+
+/**
+ * Stand for election on @path and wait until elected, at most @timeout_ms. The
+ * node is made if it is missing; @value (an address, say) becomes its content in
+ * the very entry that elects.
+ *
+ * @ret_election  owned; ends with coord_resign(). Leadership lasts while
+ *                coord_election_safe_ms() > 0; work that outlives it is guarded by
+ *                coord_election_sequencer() alone.
+ * Returns as coord_lock_acquire().
+ */
+COORD_API COORD_MUST_USE coord_error coord_campaign(coord_session *session, const char *path,
+                                                    const void *value, size_t length,
+                                                    int64_t timeout_ms,
+                                                    coord_election **ret_election);
+/* Give leadership up and clear the value; frees @election in any case. */
+COORD_API coord_error coord_resign(coord_election *election, int64_t deadline_ms);
+COORD_API const char *coord_election_sequencer(const coord_election *election);
+COORD_API int64_t coord_election_safe_ms(coord_election *election);
+/* Who leads: its value (free with coord_free, NUL-terminated behind its length)
+ * and sequencer (same). COORD_ERR_NOT_HELD: nobody leads. COORD_ERR_NO_NODE. */
+COORD_API COORD_MUST_USE coord_error coord_leader(coord_session *session, const char *path,
+                                                  int64_t deadline_ms, void **ret_value,
+                                                  size_t *ret_length, char **ret_sequencer);
+
+/* ---- looking around ---- */
+
+typedef struct coord_member {
+    uint32_t id;
+    char *address, *role; /* role: leader, follower, candidate, waiting, unreachable */
+    uint64_t pid, ballot, applied, chosen, revision;
+    uint64_t sessions_count, nodes_count;
+    char state_hash[33];
+    char *version;
+} coord_member;
+typedef struct coord_status {
+    char cell[33];
+    char *cell_name;
+    uint64_t revision;   /* of the leader, or the highest seen */
+    uint32_t leader;     /* member id, 0 if nobody leads */
+    coord_member *members;
+    size_t members_count;
+} coord_status;
+/* Asks every member of itself; needs no session. */
+COORD_API COORD_MUST_USE coord_error coord_status_get(coord_client *client, int64_t deadline_ms,
+                                                      coord_status **ret_status);
+COORD_API void coord_status_free(coord_status *status);
+
+typedef struct coord_claim {
+    uint64_t session, handle, since_ms, generation, lease_left_ms;
+    uint32_t pid;
+    char *host;
+    bool exclusive;
+} coord_claim;
+typedef struct coord_lock_info {
+    char *path, *sequencer; /* sequencer: "" when free */
+    coord_claim *holders;
+    size_t holders_count;
+    coord_claim *waiters; /* in the order of service */
+    size_t waiters_count;
+} coord_lock_info;
+typedef struct coord_lock_listing {
+    coord_lock_info *locks;
+    size_t count;
+    bool more;
+} coord_lock_listing;
+/* Locks held or waited for at @path and below, behind the path @after. */
+COORD_API COORD_MUST_USE coord_error coord_locks(coord_session *session, const char *path,
+                                                 const char *after, uint32_t limit,
+                                                 int64_t deadline_ms,
+                                                 coord_lock_listing **ret_listing);
+COORD_API void coord_lock_listing_free(coord_lock_listing *listing);
+
+typedef struct coord_session_info {
+    uint64_t session, opened_ms, lease_left_ms;
+    uint32_t ttl_ms, pid, ephemerals_count, locks_count, waits_count;
+    char *host, *principal;
+} coord_session_info;
+typedef struct coord_session_listing {
+    coord_session_info *sessions;
+    size_t count;
+    bool more;
+} coord_session_listing;
+COORD_API COORD_MUST_USE coord_error coord_sessions(coord_session *session, uint64_t after,
+                                                    uint32_t limit, int64_t deadline_ms,
+                                                    coord_session_listing **ret_listing);
+COORD_API void coord_session_listing_free(coord_session_listing *listing);
+
+/* Frees what this library handed out as content, value or sequencer. */
+COORD_API void coord_free(void *p);
+/* "0.1.0" */
+COORD_API const char *coord_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
