@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "coordd/paxos/entry.h"
 #include "libcoord/base/bytes.h"
 
 enum replica_event_kind {
@@ -19,12 +20,15 @@ enum replica_event_kind {
     REPLICA_EVENT_PEER_LINK,      /* .peer, .link */
     REPLICA_EVENT_PEER_MESSAGE,   /* .peer, .bytes: one Envelope */
     REPLICA_EVENT_PERSISTED,      /* .sequence: all persist effects up to it are durable */
-    REPLICA_EVENT_PERSIST_FULL,   /* .sequence: it and all later ones were NOT written (no
-                                     space); nothing of them will become durable */
+    REPLICA_EVENT_PERSIST_FULL,   /* .sequence: it and all later ones handed out so far were NOT
+                                     written (no space) and never will be; the core hands
+                                     them out anew, with new sequences, when it tries again */
     REPLICA_EVENT_LOG_READ,       /* .token, .entries: answer to EFFECT_READ_LOG */
     REPLICA_EVENT_STREAM_OPENED,  /* .stream, .stream_kind, .principal */
     REPLICA_EVENT_STREAM_MESSAGE, /* .stream, .bytes: one message of the stream's type */
     REPLICA_EVENT_STREAM_CLOSED,  /* .stream: gone for whatever reason; never named again */
+    REPLICA_EVENT_STOP,           /* the process is about to stop: a leader gives its lease up so
+                                     that the others need not wait for it to run out */
 };
 
 enum replica_link {
@@ -38,15 +42,6 @@ enum replica_stream_kind {
     REPLICA_STREAM_SESSION,   /* SessionRequest in, SessionReply out */
     REPLICA_STREAM_KEEPALIVE, /* KeepAliveRequest in, KeepAliveReply out */
     REPLICA_STREAM_EXECUTE,   /* one ExecuteRequest in, one Answer out, then it ends */
-};
-
-/* One row of the log as the storage holds it. */
-struct log_entry {
-    uint64_t slot;
-    uint64_t ballot;
-    uint32_t kind;      /* enum entry_kind of coordd/paxos */
-    struct blob *value; /* reference held by whoever holds the struct */
-    uint64_t chosen;    /* when this row was written, its replica held chosen values to here */
 };
 
 struct replica_event {
