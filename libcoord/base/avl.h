@@ -19,7 +19,10 @@ struct avl {
     struct avl_node *root;
     size_t count;
 };
-#define AVL_INIT {NULL, 0}
+#define AVL_INIT \
+    {            \
+        NULL, 0  \
+    }
 
 /* Negative, zero, positive as the key of `node` is above, equal to, below
  * `key`... i.e. compares key with node's key like strcmp(key, node_key). */
@@ -39,9 +42,9 @@ struct avl_node *avl_last(const struct avl *t);
 struct avl_node *avl_next(const struct avl_node *node);
 struct avl_node *avl_previous(const struct avl_node *node);
 
-#define container_of(pointer, type, member)                                    \
+#define container_of(pointer, type, member) \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
-#define container_of_or_null(pointer, type, member)                            \
+#define container_of_or_null(pointer, type, member) \
     ((pointer) == NULL ? NULL : container_of(pointer, type, member))
 
 #endif

@@ -34,10 +34,13 @@ struct buffer {
     size_t length;
     size_t capacity;
 };
-#define BUFFER_INIT {NULL, 0, 0}
+#define BUFFER_INIT \
+    {               \
+        NULL, 0, 0  \
+    }
 
-void buffer_release(struct buffer *b); /* frees, and makes it empty */
-void buffer_clear(struct buffer *b);   /* keeps the memory */
+void buffer_release(struct buffer *b);                   /* frees, and makes it empty */
+void buffer_clear(struct buffer *b);                     /* keeps the memory */
 uint8_t *buffer_extend(struct buffer *b, size_t length); /* room at the end, uninitialised */
 void buffer_put(struct buffer *b, const void *data, size_t length);
 void buffer_put_u8(struct buffer *b, uint8_t v);

@@ -13,7 +13,7 @@ void list_init(struct list *head);
 bool list_empty(const struct list *head);
 void list_append(struct list *head, struct list *element); /* becomes the last */
 void list_prepend(struct list *head, struct list *element);
-void list_remove(struct list *element); /* and makes it point to itself */
+void list_remove(struct list *element);           /* and makes it point to itself */
 struct list *list_first(const struct list *head); /* NULL when empty */
 
 #endif
