@@ -19,13 +19,11 @@ struct avl {
     struct avl_node *root;
     size_t count;
 };
-#define AVL_INIT \
-    {            \
-        NULL, 0  \
-    }
+/* clang-format off */
+#define AVL_INIT {NULL, 0}
+/* clang-format on */
 
-/* Negative, zero, positive as the key of `node` is above, equal to, below
- * `key`... i.e. compares key with node's key like strcmp(key, node_key). */
+/* Compares `key` with the key of `node`, in this order, as strcmp does. */
 typedef int avl_compare(const void *key, const struct avl_node *node);
 
 struct avl_node *avl_find(const struct avl *t, const void *key, avl_compare *compare);

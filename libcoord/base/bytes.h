@@ -34,10 +34,9 @@ struct buffer {
     size_t length;
     size_t capacity;
 };
-#define BUFFER_INIT \
-    {               \
-        NULL, 0, 0  \
-    }
+/* clang-format off */
+#define BUFFER_INIT {NULL, 0, 0}
+/* clang-format on */
 
 void buffer_release(struct buffer *b);                   /* frees, and makes it empty */
 void buffer_clear(struct buffer *b);                     /* keeps the memory */

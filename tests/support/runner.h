@@ -25,10 +25,9 @@ struct test_case {
     void (*run)(void);
 };
 
-#define TEST(fn) \
-    {            \
-#fn, fn  \
-    }
+/* clang-format off */
+#define TEST(fn) {#fn, fn}
+/* clang-format on */
 
 /* Returns what main should return. */
 int run_suite(const char *name, const struct test_case *cases, size_t count, int argc, char **argv);
