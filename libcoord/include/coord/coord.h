@@ -133,6 +133,10 @@ COORD_API COORD_MUST_USE coord_error coord_session_open(coord_client *client,
  * frees it in any case. What was opened in it must not be used any more, but may
  * and must still be freed before. */
 COORD_API coord_error coord_session_close(coord_session *session, int64_t deadline_ms);
+/* Every call of this session that blocks now, in whatever thread, soon returns
+ * COORD_ERR_CANCELLED, unless its answer came first. An acquire or campaign leaves
+ * the line in the background, as after a timeout. Later calls are not concerned. */
+COORD_API void coord_session_cancel(coord_session *session);
 COORD_API uint64_t coord_session_id(const coord_session *session);
 COORD_API coord_session_state coord_session_state_now(coord_session *session);
 /* Milliseconds for which the session is certainly live, from the moment of the

@@ -1,0 +1,94 @@
+/* cell.c - see cell.h. */
+#define _GNU_SOURCE
+#include "tools/coordctl/cell.h"
+
+#include <stdio.h>
+
+#include "tools/coordctl/command.h"
+#include "tools/coordctl/signals.h"
+
+/* Ending a session is a courtesy: without an answer it ends with its lease. */
+enum { CLOSE_MS_MAX = 2000 };
+
+void cell_init(struct cell *cell, const struct arguments *a)
+{
+    *cell = (struct cell){
+        .endpoints = a->endpoints, .deadline_ms = a->deadline_ms, .ttl_ms = a->ttl_ms};
+    atomic_init(&cell->session_lost, false);
+}
+
+void cell_release(struct cell *cell)
+{
+    if (cell->session != NULL) {
+        bool lost = atomic_load(&cell->session_lost);
+        int64_t patience_ms = cell->deadline_ms < CLOSE_MS_MAX ? cell->deadline_ms : CLOSE_MS_MAX;
+        (void)coord_session_close(cell->session, lost ? 0 : patience_ms);
+    }
+    cell->session = NULL;
+    coord_client_close(cell->client);
+    cell->client = NULL;
+}
+
+int cell_exit_code(coord_error error)
+{
+    switch (error) {
+    case COORD_OK:
+        return EXIT_DONE;
+    case COORD_ERR_UNAVAILABLE:
+    case COORD_ERR_TIMEOUT:
+    case COORD_ERR_JEOPARDY:
+    case COORD_ERR_MAYBE_APPLIED:
+        return EXIT_UNREACHABLE;
+    default:
+        return EXIT_REFUSED;
+    }
+}
+
+int cell_refused(const struct cell *cell, const char *subject, coord_error error)
+{
+    const char *detail = coord_error_detail();
+    int code = cell_exit_code(error);
+    fprintf(stderr, "coordctl: %s%s%s%s%s%s\n", subject, subject[0] != '\0' ? ": " : "",
+            coord_error_text(error), detail[0] != '\0' ? " (" : "", detail,
+            detail[0] != '\0' ? ")" : "");
+    if (code == EXIT_UNREACHABLE)
+        fprintf(stderr, "coordctl: no answer in time from the cell at %s\n", cell->endpoints);
+    return code;
+}
+
+int cell_need_client(struct cell *cell)
+{
+    if (cell->client != NULL)
+        return EXIT_DONE;
+    coord_client_options options = COORD_CLIENT_OPTIONS_INIT;
+    options.connect_timeout_ms = cell->deadline_ms;
+    coord_error error = coord_client_open(cell->endpoints, &options, &cell->client);
+    if (error == COORD_OK)
+        return EXIT_DONE;
+    int code = cell_refused(cell, "", error);
+    return error == COORD_ERR_INVALID ? EXIT_USAGE : code;
+}
+
+static void session_changed(void *context, coord_session *session, coord_session_state state)
+{
+    (void)session;
+    struct cell *cell = context;
+    if (state == COORD_SESSION_EXPIRED) {
+        atomic_store(&cell->session_lost, true);
+        signals_wake();
+    }
+}
+
+int cell_need_session(struct cell *cell)
+{
+    int code = cell_need_client(cell);
+    if (code != EXIT_DONE || cell->session != NULL)
+        return code;
+    coord_session_options options = COORD_SESSION_OPTIONS_INIT;
+    options.ttl_ms = (uint32_t)cell->ttl_ms;
+    options.deadline_ms = cell->deadline_ms;
+    options.callback = session_changed;
+    options.context = cell;
+    coord_error error = coord_session_open(cell->client, &options, &cell->session);
+    return error == COORD_OK ? EXIT_DONE : cell_refused(cell, "session", error);
+}

@@ -1,0 +1,166 @@
+/* hold.c - see hold.h. */
+#define _GNU_SOURCE
+#include "tools/coordctl/hold.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/coordctl/child.h"
+#include "tools/coordctl/command.h"
+#include "tools/coordctl/output.h"
+#include "tools/coordctl/signals.h"
+
+/* Of the lease: with less left than a sixth the command is asked to end, with
+ * less than a twentieth it is killed. KeepAlives come each third of the lease, so
+ * that one may be lost before anything happens. */
+enum { TERM_PART = 6, KILL_PART = 20 };
+
+struct waiting {
+    const struct holding *holding;
+    int64_t timeout_ms;
+    coord_error error;
+    char detail[256]; /* the library keeps it per thread */
+    atomic_bool done;
+};
+
+static void *wait_in_line(void *context)
+{
+    struct waiting *w = context;
+    w->error = w->holding->acquire(w->holding->self, w->timeout_ms);
+    snprintf(w->detail, sizeof(w->detail), "%s", coord_error_detail());
+    atomic_store(&w->done, true);
+    signals_wake();
+    return NULL;
+}
+
+/* COORD_ERR_CANCELLED if we were told to end meanwhile. */
+static coord_error acquire(struct cell *cell, struct waiting *w)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, wait_in_line, w) != 0)
+        return COORD_ERR_INTERNAL;
+    bool cancelled = false;
+    while (!atomic_load(&w->done)) {
+        if (signals_is_end(signals_wait(-1)) && !cancelled) {
+            coord_session_cancel(cell->session);
+            cancelled = true;
+        }
+    }
+    pthread_join(thread, NULL);
+    return w->error;
+}
+
+static int not_acquired(const struct cell *cell, const char *path, const struct waiting *w)
+{
+    switch (w->error) {
+    case COORD_ERR_CANCELLED:
+        fprintf(stderr, "coordctl: %s: told to end before it was acquired\n", path);
+        return EXIT_NOT_ACQUIRED;
+    case COORD_ERR_TIMEOUT:
+    case COORD_ERR_LOCK_HELD:
+        fprintf(stderr, "coordctl: %s: not acquired, someone else holds it\n", path);
+        return EXIT_NOT_ACQUIRED;
+    case COORD_ERR_EXPIRED:
+    case COORD_ERR_INSTANCE_GONE:
+        fprintf(stderr, "coordctl: %s: not acquired: %s\n", path, coord_error_text(w->error));
+        return EXIT_NOT_ACQUIRED;
+    default:
+        fprintf(stderr, "coordctl: %s: %s%s%s\n", path, coord_error_text(w->error),
+                w->detail[0] != '\0' ? ": " : "", w->detail);
+        if (cell_exit_code(w->error) == EXIT_UNREACHABLE)
+            fprintf(stderr, "coordctl: no answer in time from the cell at %s\n", cell->endpoints);
+        return cell_exit_code(w->error);
+    }
+}
+
+static int lost(const char *path)
+{
+    fprintf(stderr, "coordctl: %s: lost: the cell did not renew our lease in time\n", path);
+    return EXIT_LOST;
+}
+
+/* The command's code, or EXIT_LOST. It has ended when this returns. */
+static int keep_while_child_runs(const struct cell *cell, const struct holding *h,
+                                 const struct child *child)
+{
+    const int64_t term_ms = cell->ttl_ms / TERM_PART, kill_ms = cell->ttl_ms / KILL_PART;
+    int64_t kill_at_ms = 0; /* known once it was asked to end */
+    bool asked = false, killed = false;
+    int code;
+    while (!child_ended(child, &code)) {
+        int64_t left_ms = h->safe_ms(h->self), now_ms = signals_now_ms();
+        if (!asked && left_ms <= term_ms) {
+            lost(h->path);
+            child_signal(child, SIGTERM);
+            asked = true;
+            kill_at_ms = now_ms + (left_ms > kill_ms ? left_ms - kill_ms : 0);
+        }
+        if (asked && !killed && now_ms >= kill_at_ms) {
+            child_signal(child, SIGKILL);
+            killed = true;
+        }
+        int64_t wait_ms = killed ? -1 : asked ? kill_at_ms - now_ms : left_ms - term_ms;
+        int taken = signals_wait(wait_ms);
+        if (signals_is_end(taken))
+            child_signal(child, taken);
+    }
+    return asked ? EXIT_LOST : code;
+}
+
+static int keep_with_child(const struct cell *cell, const struct holding *h, char **argv)
+{
+    struct child child;
+    int error = child_start(&child, argv, h->sequencer(h->self), h->path);
+    if (error != 0) {
+        fprintf(stderr, "coordctl: %s: %s\n", argv[0], strerror(error));
+        return EXIT_REFUSED;
+    }
+    int code = keep_while_child_runs(cell, h, &child);
+    child_clear(&child);
+    return code;
+}
+
+static void announce(const struct arguments *a, const struct holding *h)
+{
+    if (a->format == OUTPUT_JSON) {
+        cJSON *object = cJSON_CreateObject();
+        json_add_text(object, "path", h->path);
+        json_add_text(object, "sequencer", h->sequencer(h->self));
+        json_finish(object, true, stdout);
+    } else {
+        puts(h->sequencer(h->self));
+    }
+    (void)output_flush();
+}
+
+static int keep_until_told(const struct holding *h)
+{
+    for (;;) {
+        int64_t left_ms = h->safe_ms(h->self);
+        if (left_ms <= 0)
+            return lost(h->path);
+        if (signals_is_end(signals_wait(left_ms)))
+            return EXIT_DONE;
+    }
+}
+
+int hold_run(struct cell *cell, const struct arguments *a, const struct holding *holding)
+{
+    struct waiting w = {.holding = holding, .timeout_ms = a->try_once ? 0 : a->wait_ms};
+    atomic_init(&w.done, false);
+    w.error = acquire(cell, &w);
+    if (w.error != COORD_OK)
+        return not_acquired(cell, holding->path, &w);
+
+    int code;
+    if (a->child != NULL) {
+        code = keep_with_child(cell, holding, a->child);
+    } else {
+        announce(a, holding);
+        code = keep_until_told(holding);
+    }
+    /* Whatever this says, the session's end releases it too. */
+    (void)holding->release(holding->self, code == EXIT_LOST ? 0 : cell->deadline_ms);
+    return code;
+}

@@ -1,0 +1,121 @@
+/* main.c - find the command, run it, tell how it went.
+ *
+ *   coordctl [GLOBAL OPTIONS] COMMAND [OPTIONS] OPERANDS
+ *
+ * A command group has a file; commands.c is the table; arguments.c knows every
+ * option. All talk to the cell through <coord/coord.h> alone. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/coordctl/child.h"
+#include "tools/coordctl/command.h"
+#include "tools/coordctl/output.h"
+#include "tools/coordctl/signals.h"
+#include "tools/coordctl/units.h"
+
+static void print_overview(FILE *out)
+{
+    fputs("Usage: coordctl [OPTION...] COMMAND [OPTION...] [OPERAND...]\n\nCommands:\n", out);
+    for (const struct command *c = commands; c->name != NULL; c++)
+        fprintf(out, "  %-8s %s\n", c->name, c->summary);
+    fputs("\nOptions of every command:\n", out);
+    arguments_print_options(out, TAKES_GLOBAL);
+    fputs("\nExit codes: 0 done, 1 refused, 2 usage, 69 cell not reachable, 75 lock not acquired,\n"
+          "76 lock or leadership lost; otherwise the code of the command that was run.\n"
+          "'coordctl COMMAND --help' tells more.\n",
+          out);
+}
+
+static void print_help(const struct command *c, FILE *out)
+{
+    fprintf(out, "Usage: coordctl %s [OPTION...] %s\n\n%s.\n%s", c->name, c->operands, c->summary,
+            c->details);
+    if (c->form.takes != 0) {
+        fputs("\nOptions:\n", out);
+        arguments_print_options(out, c->form.takes);
+    }
+    fputs("\nOptions of every command:\n", out);
+    arguments_print_options(out, TAKES_GLOBAL);
+}
+
+static int usage(const struct command *c, const char *why)
+{
+    if (c != NULL)
+        fprintf(stderr, "coordctl: %s: %s\nUsage: coordctl %s [OPTION...] %s\n", c->name, why,
+                c->name, c->operands);
+    else
+        fprintf(stderr, "coordctl: %s; 'coordctl --help' tells more\n", why);
+    return EXIT_USAGE;
+}
+
+static const struct command *find(const char *name)
+{
+    for (const struct command *c = commands; c->name != NULL; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+static int run(const struct command *c, struct arguments *a)
+{
+    if (a->endpoints == NULL)
+        a->endpoints = getenv("COORD_ENDPOINTS");
+    if (a->endpoints == NULL || a->endpoints[0] == '\0')
+        return usage(c, "where is the cell? Give --endpoints or set COORD_ENDPOINTS");
+    const char *wrong = units_check_endpoints(a->endpoints);
+    if (wrong != NULL)
+        return usage(c, wrong);
+    if ((c->form.takes & TAKES_VALUE_TEXT) != 0 && a->value == NULL)
+        return usage(c, "--value is missing");
+
+    if (c->holds)
+        signals_hold();
+    struct cell cell;
+    cell_init(&cell, a);
+    int code = c->run(&cell, a);
+    if (!output_flush() && code == EXIT_DONE) {
+        fputs("coordctl: standard output cannot be written\n", stderr);
+        code = EXIT_REFUSED;
+    }
+    cell_release(&cell);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (child_is_becoming(argc, argv))
+        child_become(argv);
+
+    struct arguments a;
+    char why[ARGUMENTS_WHY_BYTES];
+    int at;
+    arguments_init(&a);
+    if (!arguments_parse_global(&a, argc, argv, &at, why))
+        return usage(NULL, why);
+    if (a.version) {
+        printf("coordctl %s\n", coord_version());
+        return EXIT_DONE;
+    }
+    if (at == argc) {
+        print_overview(a.help ? stdout : stderr);
+        return a.help ? EXIT_DONE : EXIT_USAGE;
+    }
+    const char *name = argv[at];
+    if (strcmp(name, "help") == 0 && at + 1 < argc) {
+        name = argv[at + 1];
+        a.help = true;
+    }
+    const struct command *c = find(name);
+    if (c == NULL) {
+        snprintf(why, sizeof(why), "there is no command '%.64s'", name);
+        return usage(NULL, why);
+    }
+    if (!arguments_parse(&a, &c->form, argc - at, argv + at, why))
+        return usage(c, why);
+    if (a.help) {
+        print_help(c, stdout);
+        return EXIT_DONE;
+    }
+    return run(c, &a);
+}

@@ -1,0 +1,212 @@
+/* node_read.c - get, stat, ls. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/coordctl/command.h"
+#include "tools/coordctl/memory.h"
+#include "tools/coordctl/output.h"
+#include "tools/coordctl/units.h"
+
+int node_get(struct cell *cell, const struct arguments *a)
+{
+    const char *path = a->operands[0];
+    int code = cell_need_session(cell);
+    if (code != EXIT_DONE)
+        return code;
+    void *content;
+    size_t length;
+    coord_stat stat;
+    coord_error error = coord_get(cell->session, path, a->deadline_ms, &content, &length, &stat);
+    if (error != COORD_OK)
+        return cell_refused(cell, path, error);
+
+    if (a->format == OUTPUT_JSON) {
+        cJSON *object = cJSON_CreateObject();
+        json_add_text(object, "path", path);
+        json_add_content(object, "content", content, length);
+        json_add_stat(object, &stat);
+        json_finish(object, false, stdout);
+    } else {
+        fwrite(content, 1, length, stdout);
+        bool ended = length == 0 || ((const char *)content)[length - 1] == '\n';
+        if (a->format == OUTPUT_TABLE && !ended)
+            putchar('\n');
+    }
+    coord_free(content);
+    return EXIT_DONE;
+}
+
+static void print_stat(const char *path, const coord_stat *stat)
+{
+    char created[UNITS_TIME_BYTES], modified[UNITS_TIME_BYTES];
+    units_format_time(stat->created_ms, created);
+    units_format_time(stat->modified_ms, modified);
+    printf("path                 %s\n", path);
+    if (stat->owner_session != 0)
+        printf("kind                 ephemeral, of session %" PRIu64 "\n", stat->owner_session);
+    else
+        printf("kind                 permanent\n");
+    printf("content              %" PRIu32 " bytes, checksum %016" PRIx64 "\n", stat->content_bytes,
+           stat->content_checksum);
+    printf("children             %" PRIu32 "\n", stat->children_count);
+    printf("lock                 %s, %" PRIu32 " holding, %" PRIu32 " waiting\n", lock_word(stat),
+           stat->lock_holders_count, stat->lock_waiters_count);
+    printf("instance             %" PRIu64 "\n", stat->instance);
+    printf("content generation   %" PRIu64 "\n", stat->content_generation);
+    printf("lock generation      %" PRIu64 "\n", stat->lock_generation);
+    printf("children generation  %" PRIu64 "\n", stat->children_generation);
+    printf("modified revision    %" PRIu64 "\n", stat->modified_revision);
+    printf("created              %s\n", created);
+    printf("modified             %s\n", modified);
+}
+
+int node_stat(struct cell *cell, const struct arguments *a)
+{
+    const char *path = a->operands[0];
+    int code = cell_need_session(cell);
+    if (code != EXIT_DONE)
+        return code;
+    coord_stat stat;
+    coord_error error = coord_stat_get(cell->session, path, a->deadline_ms, &stat);
+    if (error != COORD_OK)
+        return cell_refused(cell, path, error);
+    if (a->format == OUTPUT_JSON) {
+        cJSON *object = cJSON_CreateObject();
+        json_add_text(object, "path", path);
+        json_add_stat(object, &stat);
+        json_finish(object, false, stdout);
+    } else {
+        print_stat(path, &stat);
+    }
+    return EXIT_DONE;
+}
+
+/* ---- ls ---- */
+
+/* What a listing goes into, and the folders that are still to be listed. */
+struct listing {
+    const struct arguments *a;
+    struct table table;
+    cJSON *entries;
+    uint64_t revision;
+    char **folders; /* owned, and each of them; used as a stack */
+    size_t folders_count, folders_capacity;
+};
+
+static void push_folder(struct listing *l, char *path)
+{
+    if (l->folders_count == l->folders_capacity) {
+        l->folders_capacity = l->folders_capacity > 0 ? 2 * l->folders_capacity : 16;
+        l->folders = memory_resize(l->folders, l->folders_capacity, sizeof(*l->folders));
+    }
+    l->folders[l->folders_count++] = path;
+}
+
+static void add_details(struct table *t, const char *name, const coord_stat *stat)
+{
+    char modified[UNITS_TIME_BYTES];
+    units_format_time(stat->modified_ms, modified);
+    table_add(t, "%s", stat->owner_session != 0 ? "ephemeral" : "permanent");
+    table_add(t, "%" PRIu32, stat->content_bytes);
+    table_add(t, "%" PRIu32, stat->children_count);
+    table_add(t, "%" PRIu64, stat->content_generation);
+    table_add(t, "%s", lock_word(stat));
+    table_add(t, "%s", modified);
+    table_add(t, "%s", name);
+}
+
+static void add_entry(struct listing *l, const char *folder, const coord_entry *entry)
+{
+    const char *slash = strcmp(folder, "/") == 0 ? "" : "/";
+    char *path = memory_join(folder, slash, entry->name);
+    /* A recursive listing names paths, for names alone would not tell where. */
+    const char *shown = l->a->recursive ? path : entry->name;
+    if (l->a->format == OUTPUT_JSON) {
+        cJSON *object = cJSON_CreateObject();
+        json_add_text(object, "name", entry->name);
+        json_add_text(object, "path", path);
+        json_add_stat(object, &entry->stat);
+        cJSON_AddItemToArray(l->entries, object);
+    } else if (l->a->details) {
+        add_details(&l->table, shown, &entry->stat);
+    } else {
+        table_add(&l->table, "%s", shown);
+    }
+    if (l->a->recursive && entry->stat.children_count > 0)
+        push_folder(l, path);
+    else
+        free(path);
+}
+
+static coord_error list_folder(struct cell *cell, struct listing *l, const char *folder)
+{
+    char *after = NULL;
+    coord_error error;
+    for (bool more = true; more;) {
+        coord_listing *page;
+        error = coord_list(cell->session, folder, after, 0, l->a->deadline_ms, &page);
+        if (error != COORD_OK)
+            break;
+        for (size_t i = 0; i < page->count; i++)
+            add_entry(l, folder, &page->entries[i]);
+        l->revision = page->revision;
+        more = page->more && page->count > 0;
+        free(after);
+        after = more ? memory_join(page->entries[page->count - 1].name, "", "") : NULL;
+        coord_listing_free(page);
+    }
+    free(after);
+    return error;
+}
+
+static int list_all(struct cell *cell, struct listing *l, const char *path)
+{
+    push_folder(l, memory_join(path, "", ""));
+    while (l->folders_count > 0) {
+        char *folder = l->folders[--l->folders_count];
+        bool is_first = strcmp(folder, path) == 0;
+        coord_error error = list_folder(cell, l, folder);
+        /* A folder below that was deleted meanwhile is simply not there. */
+        bool vanished = error == COORD_ERR_NO_NODE && !is_first;
+        int code = error == COORD_OK || vanished ? EXIT_DONE : cell_refused(cell, folder, error);
+        free(folder);
+        if (code != EXIT_DONE)
+            return code;
+    }
+    return EXIT_DONE;
+}
+
+int node_list(struct cell *cell, const struct arguments *a)
+{
+    static const char *const titles[] = {"KIND", "BYTES",    "CHILDREN", "GENERATION",
+                                         "LOCK", "MODIFIED", "NAME"};
+    enum { TITLES_COUNT = sizeof(titles) / sizeof(titles[0]) };
+
+    const char *path = a->operands[0];
+    int code = cell_need_session(cell);
+    if (code != EXIT_DONE)
+        return code;
+    struct listing l = {.a = a, .entries = cJSON_CreateArray()};
+    table_init(&l.table, a->details ? TITLES_COUNT : 1);
+    for (size_t i = 0; a->details && i < TITLES_COUNT; i++)
+        table_add(&l.table, "%s", titles[i]);
+
+    code = list_all(cell, &l, path);
+    if (code == EXIT_DONE && a->format == OUTPUT_JSON) {
+        cJSON *object = cJSON_CreateObject();
+        json_add_text(object, "path", path);
+        json_add_u64(object, "revision", l.revision);
+        cJSON_AddItemToObject(object, "entries", l.entries);
+        l.entries = NULL;
+        json_finish(object, false, stdout);
+    } else if (code == EXIT_DONE) {
+        table_print(&l.table, stdout);
+    }
+    cJSON_Delete(l.entries);
+    table_release(&l.table);
+    while (l.folders_count > 0)
+        free(l.folders[--l.folders_count]);
+    free(l.folders);
+    return code;
+}
