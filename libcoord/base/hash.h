@@ -4,7 +4,7 @@
 #ifndef COORD_BASE_HASH_H
 #define COORD_BASE_HASH_H
 
-#include "bytes.h"
+#include "libcoord/base/bytes.h"
 
 uint64_t hash_bytes(uint64_t seed, struct slice s);
 
