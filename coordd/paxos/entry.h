@@ -9,7 +9,8 @@
 /* Stored and sent: numbers are never reused. */
 enum entry_kind {
     ENTRY_NOOP = 1,         /* fills a slot for which phase 1 found nothing */
-    ENTRY_LEADER_START = 2, /* the barrier: everything of earlier ballots lies before it */
+    ENTRY_LEADER_START = 2, /* the barrier: everything of earlier ballots lies before it; its value
+                               is its ballot, 8 bytes little-endian */
     ENTRY_FOUND = 3,        /* binds member ids to data directories (membership.h) */
     ENTRY_OPEN = 4,         /* every member holds ENTRY_FOUND durably: clients may be served */
     ENTRY_BATCH = 5,        /* opaque to consensus: commands of the state machine */

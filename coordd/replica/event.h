@@ -57,6 +57,8 @@ struct replica_event {
     uint64_t stream; /* chosen by the transport, never 0, never used twice in one process */
     enum replica_stream_kind stream_kind;
     const char *principal; /* borrowed */
+    uint8_t random[16];    /* of STREAM_OPENED: from the OS's generator; becomes the secret of a
+                              session that is opened on it */
     struct slice bytes;    /* borrowed */
 };
 

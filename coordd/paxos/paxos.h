@@ -1,0 +1,103 @@
+/* paxos.h - Multi-Paxos for one replica: the only door to this folder.
+ *
+ * One step takes one event and the time, and says what is owed to the world. The
+ * roles are the files: acceptor, proposer (phase 1), leader (phase 2 and its
+ * lease), learner; election decides when to stand. A replica plays them all.
+ *
+ * Values are opaque. What is chosen comes out in order through paxos_next_chosen;
+ * a new value goes in with PAXOS_EVENT_PROPOSE when paxos_can_propose says so.
+ *
+ * Sources: Lamport, Paxos Made Simple (2001); Chandra et al., Paxos Made Live
+ * (2007); Ng et al., Omni-Paxos (2023) for when to stand; Gray and Cheriton
+ * (1989) for leases. Design: docs/protocol.md.
+ *
+ * Pure: libcoord/base only. */
+#ifndef COORD_PAXOS_PAXOS_H
+#define COORD_PAXOS_PAXOS_H
+
+#include "coordd/paxos/ballot.h"
+#include "coordd/paxos/effects.h"
+#include "coordd/paxos/membership.h"
+#include "coordd/paxos/message.h"
+#include "libcoord/base/err.h"
+
+enum {
+    PAXOS_WINDOW = 4,            /* slots proposed and not yet chosen */
+    PAXOS_RATE_PPM_DEFAULT = 5000,
+    PAXOS_LEASE_MS_DEFAULT = 350,
+};
+
+struct paxos_config {
+    uint32_t ids[PAXOS_MEMBERS_MAX];
+    uint32_t members_count;
+    uint32_t self; /* member id */
+    uint64_t incarnation;
+    uint32_t prepare_quorum, accept_quorum; /* 0: majority */
+    uint32_t lease_ms, heartbeat_ms, rate_ppm; /* 0: default */
+    uint64_t seed;
+    uint64_t promised;         /* from the storage */
+    uint32_t longest_lease_ms; /* from the storage; 0: a directory never used */
+};
+
+enum paxos_role { PAXOS_WAITING, PAXOS_FOLLOWER, PAXOS_CANDIDATE, PAXOS_LEADER };
+
+enum paxos_event_kind {
+    PAXOS_EVENT_TIME,
+    PAXOS_EVENT_LINK,      /* .from, .up */
+    PAXOS_EVENT_MESSAGE,   /* .from, .incarnation, .message (borrowed) */
+    PAXOS_EVENT_PERSISTED, /* .sequence */
+    PAXOS_EVENT_FULL,      /* .sequence */
+    PAXOS_EVENT_LOG_READ,  /* .token, .entries (borrowed) */
+    PAXOS_EVENT_PROPOSE,   /* .value (borrowed): ENTRY_BATCH; paxos_can_propose holds */
+    PAXOS_EVENT_STOP,      /* give the lease up */
+};
+
+struct paxos_event {
+    enum paxos_event_kind kind;
+    int64_t now_ns;
+    uint32_t from; /* member id */
+    uint64_t incarnation;
+    bool up;
+    const struct message *message;
+    uint64_t sequence;
+    uint64_t token;
+    const struct log_entry *entries;
+    uint32_t entries_count;
+    struct blob *value;
+};
+
+struct paxos;
+MUST_USE enum err paxos_new(const struct paxos_config *config, struct paxos **ret,
+                            const char **ret_why);
+void paxos_free(struct paxos *p);
+/* Rows in order of their slots; ERR_INVALID at a gap. */
+MUST_USE enum err paxos_load(struct paxos *p, const struct log_entry *entry);
+void paxos_loaded(struct paxos *p, int64_t now_ns);
+
+void paxos_step(struct paxos *p, const struct paxos_event *event, struct paxos_effects *out);
+/* The next chosen entry that was not yet taken, in order; NULL: none. Borrowed
+ * until the next step. What is taken counts as applied. *out may get effects
+ * (a leader whose barrier is applied may propose). */
+const struct log_entry *paxos_next_chosen(struct paxos *p, struct paxos_effects *out);
+int64_t paxos_wake_at(const struct paxos *p);
+
+enum paxos_role paxos_role(const struct paxos *p);
+uint64_t paxos_ballot(const struct paxos *p);   /* of the leader followed or being; or promised */
+uint32_t paxos_leader(const struct paxos *p);   /* member id, 0: unknown */
+/* Leads, and its barrier is applied. */
+bool paxos_established(const struct paxos *p);
+/* ... and its lease is valid: what is applied is the present. */
+bool paxos_lease_valid(const struct paxos *p, int64_t now_ns);
+int64_t paxos_lease_until(const struct paxos *p); /* 0: no lease */
+bool paxos_can_propose(const struct paxos *p);
+uint32_t paxos_outstanding(const struct paxos *p); /* slots proposed and not chosen */
+uint64_t paxos_next_slot(const struct paxos *p);   /* of the next proposal, when leading */
+bool paxos_open(const struct paxos *p);            /* the cell may serve clients */
+uint64_t paxos_promised(const struct paxos *p);
+uint64_t paxos_chosen(const struct paxos *p);
+uint64_t paxos_applied(const struct paxos *p);
+uint64_t paxos_last_slot(const struct paxos *p);
+/* Walks the invariants; NULL, or a constant that names the broken one. */
+const char *paxos_check(const struct paxos *p);
+
+#endif
