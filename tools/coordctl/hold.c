@@ -16,6 +16,8 @@
  * that one may be lost before anything happens. */
 enum { TERM_PART = 6, KILL_PART = 20 };
 
+enum { CANCEL_AGAIN_MS = 20 };
+
 struct waiting {
     const struct holding *holding;
     int64_t timeout_ms;
@@ -40,12 +42,11 @@ static coord_error acquire(struct cell *cell, struct waiting *w)
     pthread_t thread;
     if (pthread_create(&thread, NULL, wait_in_line, w) != 0)
         return COORD_ERR_INTERNAL;
-    bool cancelled = false;
+    bool told = false;
     while (!atomic_load(&w->done)) {
-        if (signals_is_end(signals_wait(-1)) && !cancelled) {
+        told = signals_is_end(signals_wait(told ? CANCEL_AGAIN_MS : -1)) || told;
+        if (told) /* again and again: the thread may not have begun to wait */
             coord_session_cancel(cell->session);
-            cancelled = true;
-        }
     }
     pthread_join(thread, NULL);
     return w->error;

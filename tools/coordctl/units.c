@@ -80,6 +80,8 @@ static const char *check_endpoint(const char *text, size_t length)
     bool bracketed = text[0] == '[' && colon[-1] == ']' && host_length > 2;
     if (!bracketed && memchr(text, ':', host_length) != NULL)
         return "an IPv6 address stands in brackets, [::1]:7400";
+    if (!bracketed && strcspn(text, " []") < host_length)
+        return "an endpoint is host:port, [address]:port or unix:/path";
 
     uint64_t port;
     const char *end = parse_digits(colon + 1, &port);
