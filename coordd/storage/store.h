@@ -13,10 +13,10 @@
 
 enum store_result {
     STORE_OK = 0,
-    STORE_FULL,     /* no space: rolled back, nothing of this call is there; may be tried again */
-    STORE_FAILED,   /* an error of the disk, or an outcome nobody knows: end the process */
-    STORE_CORRUPT,  /* what is there was not what was written */
-    STORE_FOREIGN,  /* a database, but not one of ours, or of a later version */
+    STORE_FULL,    /* no space: rolled back, nothing of this call is there; may be tried again */
+    STORE_FAILED,  /* an error of the disk, or an outcome nobody knows: end the process */
+    STORE_CORRUPT, /* what is there was not what was written */
+    STORE_FOREIGN, /* a database, but not one of ours, or of a later version */
     STORE_NOT_INITIALISED,
     STORE_EXISTS,   /* initialise: there is one already */
     STORE_LOCKED,   /* another process has the directory */
@@ -58,7 +58,13 @@ MUST_USE enum store_result store_open(const char *directory, const struct store_
                                       struct store **ret, char *why, size_t why_bytes);
 void store_close(struct store *s); /* accepts NULL */
 
+/* What the last call that did not return STORE_OK has to say, for a person; "" if
+ * there was none. Borrowed until the next call. */
+const char *store_why(const struct store *s);
+
 const struct store_identity *store_identity(const struct store *s);
+/* STORE_MISMATCH unless it is this member's directory of this cell. NULL, 0: any. */
+MUST_USE enum store_result store_expect(struct store *s, const uint8_t *cell, uint32_t self);
 void store_durable(const struct store *s, struct replica_durable *ret);
 /* Note durably that the directory is in use: from now on a restart waits. */
 MUST_USE enum store_result store_mark_used(struct store *s);

@@ -1,0 +1,296 @@
+/* schema.c - the tables, who wrote them, and what they say at opening
+ * (docs/storage-format.md).
+ *
+ * Each row carries a checksum of its own (XXH3): SQLite has none for pages that
+ * have left the -wal, so a bit that flips there is found here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "coordd/storage/internal.h"
+#include "libcoord/base/hash.h"
+
+static const char SCHEMA[] =
+    "CREATE TABLE identity (one INTEGER PRIMARY KEY CHECK (one = 1), cell BLOB NOT NULL,"
+    " cell_name TEXT NOT NULL, self INTEGER NOT NULL, incarnation INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL);"
+    "CREATE TABLE member (position INTEGER PRIMARY KEY, id INTEGER NOT NULL,"
+    " address TEXT NOT NULL);"
+    "CREATE TABLE number (name INTEGER PRIMARY KEY, value INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL);"
+    "CREATE TABLE log (slot INTEGER PRIMARY KEY, ballot INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, chosen INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+    " value BLOB NOT NULL);";
+
+enum {
+    HEADER_BYTES = 100, /* of the first page; offsets from SQLite's file format */
+    HEADER_PAGE_SIZE = 16,
+    HEADER_VERSION = 60,
+    HEADER_APPLICATION_ID = 68,
+};
+
+static uint32_t big(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+enum store_result schema_check_header(sqlite3_file *file, const char *path, char *why,
+                                      size_t why_bytes)
+{
+    uint8_t header[HEADER_BYTES];
+    int rc = file->pMethods->xRead(file, header, sizeof header, 0);
+
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
+        store_say(why, why_bytes, "cannot read %s: %s", path, sqlite3_errstr(rc));
+        return STORE_FAILED;
+    }
+    if (rc != SQLITE_OK || memcmp(header, "SQLite format 3", 16) != 0) {
+        store_say(why, why_bytes, "%s is not an SQLite database: not ours, or destroyed", path);
+        return STORE_FOREIGN;
+    }
+    if (big(header + HEADER_APPLICATION_ID) != STORE_APPLICATION_ID) {
+        store_say(why, why_bytes, "%s is an SQLite database of another program (application_id %u)",
+                  path, big(header + HEADER_APPLICATION_ID));
+        return STORE_FOREIGN;
+    }
+    if (big(header + HEADER_VERSION) != STORE_VERSION) {
+        store_say(why, why_bytes, "%s has format %u; this program knows format %d only", path,
+                  big(header + HEADER_VERSION), STORE_VERSION);
+        return STORE_FOREIGN;
+    }
+    if (header[HEADER_PAGE_SIZE] << 8 != STORE_PAGE_BYTES) {
+        store_say(why, why_bytes, "%s: the page size in its header is damaged", path);
+        return STORE_CORRUPT;
+    }
+    return STORE_OK;
+}
+
+/* ---- checksums ---- */
+
+sqlite3_int64 schema_number_checksum(uint32_t name, uint64_t value)
+{
+    struct buffer b = BUFFER_INIT;
+    uint64_t sum;
+
+    buffer_put_u64(&b, value);
+    sum = hash_bytes(name, buffer_slice(&b));
+    buffer_release(&b);
+    return (sqlite3_int64)sum;
+}
+
+static sqlite3_int64 identity_checksum(const struct store_identity *identity)
+{
+    struct buffer b = BUFFER_INIT;
+    uint64_t sum;
+
+    buffer_put(&b, identity->cell, sizeof identity->cell);
+    buffer_put_slice(&b, slice_of_string(identity->cell_name));
+    buffer_put_u32(&b, identity->self);
+    buffer_put_u64(&b, identity->incarnation);
+    for (uint32_t i = 0; i < identity->members_count; i++) {
+        buffer_put_u32(&b, identity->members[i].id);
+        buffer_put_slice(&b, slice_of_string(identity->members[i].address));
+    }
+    sum = hash_bytes(0, buffer_slice(&b));
+    buffer_release(&b);
+    return (sqlite3_int64)sum;
+}
+
+/* ---- writing ---- */
+
+/* Runs a statement whose parameters are bound, and drops it. */
+static int finish(sqlite3_stmt *statement)
+{
+    int rc = sqlite3_step(statement);
+    int dropped = sqlite3_finalize(statement);
+
+    return rc == SQLITE_DONE ? dropped : rc;
+}
+
+static int create_members(sqlite3 *db, const struct store_identity *identity)
+{
+    int rc = SQLITE_OK;
+
+    for (uint32_t i = 0; rc == SQLITE_OK && i < identity->members_count; i++) {
+        sqlite3_stmt *insert;
+
+        rc = sqlite3_prepare_v2(db, "INSERT INTO member VALUES (?, ?, ?)", -1, &insert, NULL);
+        if (rc != SQLITE_OK)
+            break;
+        sqlite3_bind_int64(insert, 1, i + 1);
+        sqlite3_bind_int64(insert, 2, identity->members[i].id);
+        sqlite3_bind_text(insert, 3, identity->members[i].address, -1, SQLITE_STATIC);
+        rc = finish(insert);
+    }
+    return rc;
+}
+
+static int create_identity(sqlite3 *db, const struct store_identity *identity)
+{
+    sqlite3_stmt *insert;
+    int rc =
+        sqlite3_prepare_v2(db, "INSERT INTO identity VALUES (1, ?, ?, ?, ?, ?)", -1, &insert, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    sqlite3_bind_blob(insert, 1, identity->cell, sizeof identity->cell, SQLITE_STATIC);
+    sqlite3_bind_text(insert, 2, identity->cell_name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 3, identity->self);
+    sqlite3_bind_int64(insert, 4, (sqlite3_int64)identity->incarnation);
+    sqlite3_bind_int64(insert, 5, identity_checksum(identity));
+    return finish(insert);
+}
+
+int schema_create(sqlite3 *db, const struct store_identity *identity)
+{
+    char numbers[160];
+    int rc;
+
+    snprintf(numbers, sizeof numbers, "BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d",
+             STORE_APPLICATION_ID, STORE_VERSION);
+    rc = sqlite3_exec(db, numbers, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, SCHEMA, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = create_identity(db, identity);
+    if (rc == SQLITE_OK)
+        rc = create_members(db, identity);
+    return rc == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : rc;
+}
+
+/* ---- reading ---- */
+
+static enum store_result damaged(struct store *s, const char *what)
+{
+    store_say(s->why, sizeof s->why, "%s: the checksum of %s is wrong", STORE_FILE, what);
+    return STORE_CORRUPT;
+}
+
+/* False if it does not fit. */
+static bool take_text(sqlite3_stmt *row, int column, char *to, size_t bytes)
+{
+    const unsigned char *text = sqlite3_column_text(row, column);
+    size_t length = (size_t)sqlite3_column_bytes(row, column);
+
+    if (text == NULL || length >= bytes)
+        return false;
+    memcpy(to, text, length);
+    to[length] = '\0';
+    return true;
+}
+
+static int load_identity(struct store *s, bool *sound, sqlite3_int64 *checksum)
+{
+    struct store_identity *identity = &s->identity;
+    sqlite3_stmt *row;
+    int rc = sqlite3_prepare_v2(s->db,
+                                "SELECT cell, cell_name, self, incarnation, checksum"
+                                " FROM identity WHERE one = 1",
+                                -1, &row, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(row);
+    *sound = rc == SQLITE_ROW && sqlite3_column_bytes(row, 0) == REPLICA_CELL_ID_BYTES &&
+             take_text(row, 1, identity->cell_name, sizeof identity->cell_name);
+    if (*sound) {
+        memcpy(identity->cell, sqlite3_column_blob(row, 0), REPLICA_CELL_ID_BYTES);
+        identity->self = (uint32_t)sqlite3_column_int64(row, 2);
+        identity->incarnation = (uint64_t)sqlite3_column_int64(row, 3);
+        *checksum = sqlite3_column_int64(row, 4);
+    }
+    sqlite3_finalize(row);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int load_members(struct store *s, bool *sound)
+{
+    struct store_identity *identity = &s->identity;
+    sqlite3_stmt *row;
+    int rc = sqlite3_prepare_v2(s->db, "SELECT id, address FROM member ORDER BY position", -1, &row,
+                                NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    while ((rc = sqlite3_step(row)) == SQLITE_ROW && *sound) {
+        struct replica_member *member = &identity->members[identity->members_count];
+
+        *sound = identity->members_count < REPLICA_MEMBERS_MAX &&
+                 take_text(row, 1, member->address, sizeof member->address);
+        if (*sound) {
+            member->id = (uint32_t)sqlite3_column_int64(row, 0);
+            identity->members_count++;
+        }
+    }
+    sqlite3_finalize(row);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int load_numbers(struct store *s, bool *sound)
+{
+    sqlite3_stmt *row;
+    int rc = sqlite3_prepare_v2(s->db, "SELECT name, value, checksum FROM number", -1, &row, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
+        uint32_t name = (uint32_t)sqlite3_column_int64(row, 0);
+        uint64_t value = (uint64_t)sqlite3_column_int64(row, 1);
+        uint64_t *const places[] = {
+            [STORE_NUMBER_PROMISED] = &s->promised,
+            [STORE_NUMBER_LEASE_MS] = &s->lease_ms,
+            [STORE_NUMBER_USED] = &s->used,
+            [STORE_NUMBER_THROUGH] = &s->through,
+        };
+
+        if (sqlite3_column_int64(row, 2) != schema_number_checksum(name, value) || name == 0 ||
+            name >= sizeof places / sizeof places[0])
+            *sound = false;
+        else
+            *places[name] = value;
+    }
+    sqlite3_finalize(row);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int load_last_slot(struct store *s)
+{
+    sqlite3_stmt *row;
+    int rc = sqlite3_prepare_v2(s->db, "SELECT max(slot) FROM log", -1, &row, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW)
+        s->last_slot = (uint64_t)sqlite3_column_int64(row, 0); /* 0 for the NULL of an empty log */
+    sqlite3_finalize(row);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+enum store_result schema_load(struct store *s)
+{
+    bool sound = true;
+    sqlite3_int64 checksum = 0;
+    int rc = load_identity(s, &sound, &checksum);
+
+    if (rc == SQLITE_OK)
+        rc = load_members(s, &sound);
+    if (rc != SQLITE_OK)
+        return log_judge(s, rc, "read the identity");
+    if (!sound || checksum != identity_checksum(&s->identity))
+        return damaged(s, "the identity");
+    rc = load_numbers(s, &sound);
+    if (rc != SQLITE_OK)
+        return log_judge(s, rc, "read the numbers");
+    if (!sound)
+        return damaged(s, "a number (promise, lease, use or length of the log)");
+    rc = load_last_slot(s);
+    if (rc != SQLITE_OK)
+        return log_judge(s, rc, "read the log's end");
+    if (s->last_slot < s->through) {
+        store_say(s->why, sizeof s->why,
+                  "%s: slot %llu is missing, the log once reached to slot %llu", STORE_FILE,
+                  (unsigned long long)s->last_slot + 1, (unsigned long long)s->through);
+        return STORE_CORRUPT;
+    }
+    return STORE_OK;
+}

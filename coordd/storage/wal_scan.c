@@ -1,0 +1,365 @@
+/* wal_scan.c - see wal_scan.h. */
+#include "coordd/storage/wal_scan.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordd/storage/internal.h"
+#include "libcoord/base/check.h"
+
+#define WAL_MAGIC         0x377f0682u /* the last bit: checksums over big-endian words */
+#define WAL_FORMAT        3007000u
+#define WAL_SECTOR_BYTES  512u /* what a disk writes as a whole */
+#define WAL_COVERED_BYTES 8u   /* of a frame's header, by its checksum; then the page */
+
+/* One frame as it lies in the file. */
+struct frame {
+    uint32_t page, commit_size; /* commit_size: of the database in pages; 0: no commit */
+    uint32_t salt[2], sum[2];
+    uint8_t bytes[WAL_FRAME_BYTES];
+};
+
+struct scan {
+    sqlite3_file *file;
+    uint32_t frames; /* whole ones in the file */
+    bool big_endian;
+    uint32_t salt[2];
+    struct frame frame; /* the one read last */
+};
+
+static uint32_t big(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static uint32_t word(const uint8_t *at, bool big_endian)
+{
+    uint32_t v = big(at);
+
+    return big_endian ? v : __builtin_bswap32(v);
+}
+
+/* SQLite's checksum, carried on from what precedes. */
+static void chain(uint32_t sum[2], const uint8_t *data, size_t length, bool big_endian)
+{
+    for (size_t i = 0; i < length; i += 8) {
+        sum[0] += word(data + i, big_endian) + sum[1];
+        sum[1] += word(data + i + 4, big_endian) + sum[0];
+    }
+}
+
+static bool same(const uint32_t a[2], const uint32_t b[2])
+{
+    return a[0] == b[0] && a[1] == b[1];
+}
+
+static uint64_t frame_offset(uint32_t number)
+{
+    return WAL_HEADER_BYTES + (uint64_t)(number - 1) * WAL_FRAME_BYTES;
+}
+
+static int read_frame(struct scan *s, uint32_t number)
+{
+    struct frame *f = &s->frame;
+    int rc = s->file->pMethods->xRead(s->file, f->bytes, WAL_FRAME_BYTES,
+                                      (sqlite3_int64)frame_offset(number));
+
+    f->page = big(f->bytes);
+    f->commit_size = big(f->bytes + 4);
+    for (size_t i = 0; i < 2; i++) {
+        f->salt[i] = big(f->bytes + 8 + 4 * i);
+        f->sum[i] = big(f->bytes + 16 + 4 * i);
+    }
+    return rc;
+}
+
+static void frame_sum(const struct scan *s, uint32_t sum[2])
+{
+    const uint8_t *bytes = s->frame.bytes;
+
+    chain(sum, bytes, WAL_COVERED_BYTES, s->big_endian);
+    chain(sum, bytes + WAL_FRAME_HEADER_BYTES, STORE_PAGE_BYTES, s->big_endian);
+}
+
+/* Does the frame's checksum follow from that of the frame before it? */
+static bool follows(const struct scan *s, const uint32_t before[2])
+{
+    uint32_t sum[2] = {before[0], before[1]};
+
+    frame_sum(s, sum);
+    return same(sum, s->frame.sum);
+}
+
+static bool of_generation(const struct scan *s)
+{
+    return same(s->frame.salt, s->salt);
+}
+
+/* A header that says "commit" in the present generation. Where a sector ends
+ * between the two fields they may stem from different writes: then it says nothing. */
+static bool says_commit(const struct scan *s, uint32_t number)
+{
+    return of_generation(s) && s->frame.commit_size != 0 &&
+           (frame_offset(number) + WAL_COVERED_BYTES) % WAL_SECTOR_BYTES != 0;
+}
+
+/* Would the frame be right if one bit of it were different? The checksum is
+ * linear: a change of 2^k in a word changes it by 2^k times the word's weight,
+ * so no bit has to be tried. */
+static bool one_bit_off(const struct scan *s, const uint32_t before[2])
+{
+    const struct frame *f = &s->frame;
+    uint32_t sum[2] = {before[0], before[1]}, missing[2];
+    uint32_t even[2] = {1, 1}, odd[2] = {0, 1}; /* weights in the last pair of words */
+
+    frame_sum(s, sum);
+    if (__builtin_popcount(sum[0] ^ f->sum[0]) + __builtin_popcount(sum[1] ^ f->sum[1]) == 1)
+        return true; /* the checksum itself was hit */
+    missing[0] = f->sum[0] - sum[0];
+    missing[1] = f->sum[1] - sum[1];
+    for (size_t at = WAL_FRAME_BYTES; at > 0;) {
+        at -= at == WAL_FRAME_HEADER_BYTES ? 16 + 8 : 8; /* salts and sum are not covered */
+        for (size_t half = 0; half < 2; half++) {
+            const uint32_t *weight = half == 0 ? even : odd;
+            uint32_t v = word(f->bytes + at + 4 * half, s->big_endian);
+
+            for (unsigned bit = 0; bit < 32; bit++) {
+                uint32_t change = (v >> bit & 1) != 0 ? 0u - (1u << bit) : 1u << bit;
+
+                if (change * weight[0] == missing[0] && change * weight[1] == missing[1])
+                    return true;
+            }
+        }
+        /* One pair further from the end: (a, b) -> (a + b, a + 2b). */
+        even[0] += even[1];
+        even[1] += even[0];
+        odd[0] += odd[1];
+        odd[1] += odd[0];
+    }
+    return false;
+}
+
+static int corrupt(struct wal_report *ret, uint32_t frame, const char *because)
+{
+    ret->verdict = WAL_CORRUPT;
+    ret->bad = frame;
+    ret->because = because;
+    return SQLITE_OK;
+}
+
+/* Behind the readable part, whose last frame had the checksum `before`. */
+static int judge_rest(struct scan *s, uint32_t bad, const uint32_t before[2],
+                      struct wal_report *ret)
+{
+    uint32_t previous[2];
+    bool committed; /* a commit at or behind the bad frame was seen */
+    int rc = read_frame(s, bad);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    if (follows(s, before) && s->frame.page != 0)
+        return corrupt(ret, bad, "its salts do not belong to its checksum");
+    if (of_generation(s) && one_bit_off(s, before))
+        return corrupt(ret, bad, "one bit of it is wrong");
+    committed = says_commit(s, bad);
+    for (uint32_t number = bad;;) {
+        if (of_generation(s))
+            ret->last = number;
+        previous[0] = s->frame.sum[0];
+        previous[1] = s->frame.sum[1];
+        if (++number > s->frames)
+            break;
+        rc = read_frame(s, number);
+        if (rc != SQLITE_OK)
+            return rc;
+        if (!of_generation(s))
+            continue;
+        if (committed)
+            return corrupt(ret, bad, "a later commit stands behind it");
+        committed = s->frame.commit_size != 0 && follows(s, previous);
+    }
+    if (ret->last > ret->committed)
+        ret->verdict = WAL_TORN;
+    return SQLITE_OK;
+}
+
+static int judge_frames(struct scan *s, const uint32_t header_sum[2], struct wal_report *ret)
+{
+    uint32_t before[2] = {header_sum[0], header_sum[1]};
+
+    for (uint32_t number = 1; number <= s->frames; number++) {
+        int rc = read_frame(s, number);
+
+        if (rc != SQLITE_OK)
+            return rc;
+        if (!of_generation(s) || s->frame.page == 0 || !follows(s, before))
+            return judge_rest(s, number, before, ret);
+        before[0] = s->frame.sum[0];
+        before[1] = s->frame.sum[1];
+        ret->last = number;
+        if (s->frame.commit_size != 0)
+            ret->committed = number;
+    }
+    if (ret->last > ret->committed)
+        ret->verdict = WAL_TORN;
+    return SQLITE_OK;
+}
+
+/* ---- a damaged header ----
+ *
+ * SQLite then uses nothing of the file. That is right if the header was torn
+ * while a new generation began, because the old one had been moved into the
+ * database first. So: is everything that the frames hold in the database? */
+
+/* Finds the generation that lies there, and the last commit of it. 0: none. */
+static int find_generation(struct scan *s, const uint8_t header[WAL_HEADER_BYTES],
+                           uint32_t *ret_last_commit)
+{
+    uint32_t stored[2] = {big(header + 24), big(header + 28)}, computed[2] = {0, 0};
+    uint32_t previous[2] = {0, 0}, previous_salt[2] = {0, 0};
+    bool found = false;
+
+    chain(computed, header, 24, s->big_endian);
+    *ret_last_commit = 0;
+    for (uint32_t number = 1; number <= s->frames; number++) {
+        int rc = read_frame(s, number);
+        bool linked;
+
+        if (rc != SQLITE_OK)
+            return rc;
+        if (number == 1)
+            linked = follows(s, stored) || follows(s, computed);
+        else
+            linked = same(s->frame.salt, previous_salt) && follows(s, previous);
+        linked = linked && s->frame.page != 0;
+        if (linked && !found) {
+            found = true;
+            s->salt[0] = s->frame.salt[0];
+            s->salt[1] = s->frame.salt[1];
+        }
+        if (linked && of_generation(s) && s->frame.commit_size != 0)
+            *ret_last_commit = number;
+        for (size_t i = 0; i < 2; i++) {
+            previous[i] = s->frame.sum[i];
+            previous_salt[i] = s->frame.salt[i];
+        }
+    }
+    return SQLITE_OK;
+}
+
+/* Compares the newest copy of each page with the database's. */
+static int compare_pages(struct scan *s, uint32_t last, const struct raw_file *database, bool *ret)
+{
+    uint32_t *pages = check_calloc(last, sizeof *pages);
+    uint8_t page[STORE_PAGE_BYTES];
+    int rc = SQLITE_OK;
+
+    *ret = true;
+    for (uint32_t number = last; rc == SQLITE_OK && *ret && number > 0; number--) {
+        bool newer = false;
+        uint64_t offset;
+
+        rc = read_frame(s, number);
+        if (rc != SQLITE_OK || !of_generation(s))
+            continue;
+        for (uint32_t i = number; i < last && !newer; i++)
+            newer = pages[i] == s->frame.page;
+        pages[number - 1] = s->frame.page;
+        if (newer)
+            continue;
+        offset = (uint64_t)(s->frame.page - 1) * STORE_PAGE_BYTES;
+        if (s->frame.page == 0 || offset + STORE_PAGE_BYTES > database->size_bytes) {
+            *ret = false;
+            continue;
+        }
+        rc = database->file->pMethods->xRead(database->file, page, sizeof page,
+                                             (sqlite3_int64)offset);
+        *ret = memcmp(page, s->frame.bytes + WAL_FRAME_HEADER_BYTES, sizeof page) == 0;
+    }
+    free(pages);
+    return rc;
+}
+
+static int judge_without_header(struct scan *s, const uint8_t header[WAL_HEADER_BYTES],
+                                const struct raw_file *database, struct wal_report *ret)
+{
+    uint32_t last;
+    bool all_there = true;
+    int rc;
+
+    s->big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__; /* what SQLite writes here */
+    rc = find_generation(s, header, &last);
+    if (rc == SQLITE_OK && last > 0)
+        rc = compare_pages(s, last, database, &all_there);
+    if (rc == SQLITE_OK && !all_there)
+        return corrupt(ret, 0, "its header is damaged, and it holds what the database lacks");
+    return rc;
+}
+
+int wal_scan(const struct raw_file *wal, const struct raw_file *database, struct wal_report *ret)
+{
+    struct scan *s;
+    uint8_t header[WAL_HEADER_BYTES];
+    uint32_t sum[2] = {0, 0}, stored[2];
+    int rc;
+
+    *ret = (struct wal_report){.verdict = WAL_CLEAN};
+    if (wal->size_bytes <= WAL_HEADER_BYTES)
+        return SQLITE_OK;
+    rc = wal->file->pMethods->xRead(wal->file, header, sizeof header, 0);
+    if (rc != SQLITE_OK)
+        return rc;
+    s = check_calloc(1, sizeof *s);
+    s->file = wal->file;
+    s->frames = (uint32_t)((wal->size_bytes - WAL_HEADER_BYTES) / WAL_FRAME_BYTES);
+    s->big_endian = (big(header) & 1) != 0;
+    s->salt[0] = big(header + 16);
+    s->salt[1] = big(header + 20);
+    stored[0] = big(header + 24);
+    stored[1] = big(header + 28);
+    chain(sum, header, 24, s->big_endian);
+    if ((big(header) & ~1u) != WAL_MAGIC || !same(sum, stored))
+        rc = judge_without_header(s, header, database, ret);
+    else if (big(header + 4) != WAL_FORMAT || big(header + 8) != STORE_PAGE_BYTES)
+        rc = corrupt(ret, 0, "its header is not one that this program has written");
+    else
+        rc = judge_frames(s, stored, ret);
+    free(s);
+    return rc;
+}
+
+/* ---- wiping ---- */
+
+int wal_wipe(sqlite3_file *wal, uint32_t first, uint32_t last)
+{
+    int rc = raw_zero(wal, frame_offset(first), frame_offset(last + 1));
+
+    return rc != SQLITE_OK ? rc : wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+}
+
+int wal_salts(sqlite3_file *wal, uint8_t ret[WAL_SALT_BYTES])
+{
+    int rc = wal->pMethods->xRead(wal, ret, WAL_SALT_BYTES, 16);
+
+    return rc == SQLITE_IOERR_SHORT_READ ? SQLITE_OK : rc; /* the rest is zeros then */
+}
+
+int wal_wipe_behind(sqlite3_file *wal, uint32_t committed)
+{
+    uint8_t salts[WAL_SALT_BYTES], header[WAL_FRAME_HEADER_BYTES];
+    uint32_t last = committed;
+    sqlite3_int64 size;
+    int rc = wal->pMethods->xFileSize(wal, &size);
+
+    if (rc == SQLITE_OK)
+        rc = wal_salts(wal, salts);
+    while (rc == SQLITE_OK && (sqlite3_int64)frame_offset(last + 2) <= size) {
+        rc =
+            wal->pMethods->xRead(wal, header, sizeof header, (sqlite3_int64)frame_offset(last + 1));
+        if (rc == SQLITE_OK && memcmp(header + 8, salts, sizeof salts) != 0)
+            break;
+        last++;
+    }
+    return rc != SQLITE_OK || last == committed ? rc : wal_wipe(wal, committed + 1, last);
+}
