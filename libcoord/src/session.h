@@ -53,7 +53,7 @@ enum {
 
     CLIENT_SESSION_BACKOFF_MIN_MS = 20, /* when nobody leads; random, growing */
     CLIENT_SESSION_BACKOFF_MAX_MS = 500,
-    CLIENT_SESSION_BEGIN_TIMEOUT_MS = 1000, /* for Open or Attach to be answered; doubles ... */
+    CLIENT_SESSION_BEGIN_TIMEOUT_MS = 1000,     /* for Open or Attach to be answered; doubles ... */
     CLIENT_SESSION_BEGIN_TIMEOUT_MAX_MS = 8000, /* ... to this, until one was */
     CLIENT_SESSION_BEAT_RETRY_MS = 500,         /* a KeepAlive unanswered is sent again */
     CLIENT_SESSION_BEAT_TIMEOUT_MS = 1500,      /* then the server counts as stopped */
@@ -64,7 +64,7 @@ enum {
 };
 
 enum client_session_state {
-    CLIENT_SESSION_OPENING,  /* no answer to Open yet */
+    CLIENT_SESSION_OPENING, /* no answer to Open yet */
     CLIENT_SESSION_SAFE,
     CLIENT_SESSION_JEOPARDY, /* belief ran out; calls wait, for at most the grace period */
     CLIENT_SESSION_EXPIRED,  /* for ever */
