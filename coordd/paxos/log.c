@@ -49,7 +49,7 @@ void log_put(struct log *log, const struct log_entry *entry)
 {
     struct log_entry *at;
 
-    CHECK(entry->slot >= log->first && entry->slot <= log->last + 1);
+    CHECK(entry->slot >= log->first && entry->slot <= log->last + 1 && entry->value != NULL);
     if (entry->slot > log->last) {
         if (log->last + 1 - log->first == log->capacity)
             grow(log);

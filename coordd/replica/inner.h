@@ -1,0 +1,159 @@
+/* inner.h - struct replica and what the files of this folder share; not for
+ * others.
+ *
+ *   replica.c   the step: events in, consensus, what was chosen, effects out
+ *   streams.c   what clients send, and the queue of each stream
+ *   requests.c  writes into batches, reads from the state
+ *   leases.c    sessions' timers at the leader
+ *   watches.c   who is to be told of what */
+#ifndef COORD_REPLICA_INNER_H
+#define COORD_REPLICA_INNER_H
+
+#include "coord/v1/coord.pb-c.h"
+#include "coordd/paxos/paxos.h"
+#include "coordd/replica/batch.h"
+#include "coordd/replica/replica.h"
+#include "coordd/state/arena.h"
+#include "coordd/state/state.h"
+#include "libcoord/base/avl.h"
+#include "libcoord/base/units.h"
+
+enum {
+    ARENA_BYTES_MAX = 64 * 1024 * 1024, /* of one message, decoded */
+    PRINCIPAL_BYTES_MAX = 255,          /* longer ones are cut */
+    STREAM_WATCHES_MAX = 4096,          /* beyond it QUOTA */
+    STREAM_PARKED_MAX = 4096,           /* reads that wait; beyond it THROTTLED */
+    STREAM_FLUSH_BYTES = 256 * 1024,    /* a message to a client is closed at this size */
+    PIPELINE_COMMANDS_MIN = 64,         /* a smaller batch waits for the slot under way */
+    PIPELINE_BYTES_MIN = 64 * 1024,
+    LEASE_SLACK_MS = 100,               /* by which expiry is later than the lease */
+    LEASE_STALL_MS = 200,               /* longer between two steps: we stalled, not the clients */
+};
+
+/* One stream of a client. */
+struct client_stream {
+    struct avl_node by_id;
+    struct list dirty;        /* in replica.dirty while out is not empty */
+    uint64_t id;
+    enum replica_stream_kind kind;
+    char principal[PRINCIPAL_BYTES_MAX + 1];
+    uint8_t random[16];
+    bool begun;               /* SESSION: Open or Attach came; EXECUTE: the request came */
+    bool closing;             /* its end is under way: what it says is ignored */
+    uint64_t session;         /* once it is opened or attached */
+    uint64_t last_slot;       /* of its last write: later reads wait for it */
+    uint32_t parked_count;
+    struct avl watches;       /* of struct watch, by id */
+    struct buffer out;
+};
+
+/* A read that cannot be served yet. */
+struct parked {
+    struct list place;
+    uint64_t stream;
+    uint64_t seq;
+    uint64_t wait_slot;
+    size_t length;
+    uint8_t bytes[]; /* a packed Read, or KeepAliveRequest */
+};
+
+/* A session's timer; only a leader has them. */
+struct lease {
+    struct avl_node by_session, by_deadline;
+    uint64_t session;
+    int64_t deadline_ns; /* on the leases' clock, which stands still while we stall */
+    uint32_t ttl_ms;
+    bool expiring;       /* its Expire is proposed: no KeepAlive is answered any more */
+    uint64_t stream;     /* attached, 0: none */
+};
+
+struct replica {
+    struct replica_config config;
+    struct paxos *paxos;
+    struct paxos_effects owed;
+    struct state *state;
+    struct state_output said;
+    struct arena arena;
+    struct buffer scratch;
+
+    struct effects *out; /* of the step under way */
+    int64_t now_ns, wall_ms, last_step_ns;
+
+    struct avl streams;
+    struct list dirty;
+    struct list parked;
+    struct avl watched;   /* of struct watched, by path */
+
+    struct avl leases, deadlines;
+    int64_t stalled_ns;   /* in sum */
+
+    struct batch_queue queue;
+    struct list in_flight; /* of struct batch, by slot */
+    bool leading;          /* established, and the cell is open */
+    uint64_t leading_ballot;
+    enum paxos_role role_told;
+    uint32_t leader_told;
+};
+
+/* replica.c */
+void replica_note(struct replica *r, enum note_kind note, uint64_t number, const char *text);
+void replica_propose(struct replica *r);
+const char *replica_address_of(const struct replica *r, uint32_t member); /* "" if unknown */
+bool replica_lease_valid(const struct replica *r);
+
+/* streams.c */
+void streams_opened(struct replica *r, const struct replica_event *e);
+void streams_message(struct replica *r, const struct replica_event *e);
+void streams_closed(struct replica *r, const struct replica_event *e);
+struct client_stream *streams_find(const struct replica *r, uint64_t id);
+void streams_answer(struct replica *r, struct client_stream *s, uint64_t seq, bool read,
+                    struct slice answer);
+void streams_answer_status(struct replica *r, struct client_stream *s, uint64_t seq, bool read,
+                           Coord__V1__Status status, const char *message);
+void streams_begun(struct replica *r, struct client_stream *s, struct slice answer);
+void streams_event(struct replica *r, struct client_stream *s, uint64_t watch, uint32_t kind,
+                   uint64_t revision, struct slice stat);
+void streams_end(struct replica *r, struct client_stream *s, enum stream_status status,
+                 const char *text);
+void streams_redirect(struct replica *r, struct client_stream *s);
+void streams_redirect_all(struct replica *r);
+void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes);
+void streams_flush(struct replica *r);
+void streams_free_all(struct replica *r);
+
+/* requests.c */
+void requests_open(struct replica *r, struct client_stream *s, const Coord__V1__Open *open);
+void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t lowest,
+                    const Coord__V1__Write *write);
+void requests_read(struct replica *r, struct client_stream *s, uint64_t seq,
+                   const Coord__V1__Read *read);
+void requests_execute(struct replica *r, struct client_stream *s, struct slice bytes);
+void requests_park(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t wait_slot,
+                   struct slice bytes);
+void requests_unpark(struct replica *r);
+void requests_drop_parked(struct replica *r);
+void requests_expire(struct replica *r, uint64_t session);
+void requests_opened(struct replica *r, struct client_stream *s, struct slice encoded);
+void requests_deliver(struct replica *r, uint64_t slot);
+
+/* leases.c */
+void leases_begin(struct replica *r);
+void leases_end(struct replica *r);
+void leases_step(struct replica *r); /* notices our own stall */
+void leases_tick(struct replica *r); /* proposes what has run out */
+void leases_opened(struct replica *r, uint64_t session, uint32_t ttl_ms);
+void leases_ended(struct replica *r, uint64_t session);
+struct lease *leases_find(const struct replica *r, uint64_t session);
+void leases_renew(struct replica *r, struct lease *l);
+uint64_t leases_left_ms(void *replica, uint64_t session);
+void leases_expire_later(struct replica *r, uint64_t session);
+int64_t leases_wake_at(const struct replica *r);
+
+/* watches.c */
+void watches_add(struct replica *r, struct client_stream *s, uint64_t seq,
+                 const Coord__V1__Watch *watch);
+void watches_remove(struct replica *r, struct client_stream *s, uint64_t id);
+void watches_remove_all(struct replica *r, struct client_stream *s);
+void watches_tell(struct replica *r, const struct state_event *event);
+
+#endif

@@ -1,0 +1,425 @@
+/* replica.c - the step: an event goes to consensus or to the clients' streams;
+ * what got chosen is applied; what follows from it goes out. */
+#include "coordd/replica/replica.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordd/replica/inner.h"
+#include "coordd/replica/peer_codec.h"
+#include "libcoord/base/check.h"
+
+/* ---- life ---- */
+
+enum err replica_new(const struct replica_config *config, const struct replica_durable *durable,
+                     struct replica **ret, const char **ret_why)
+{
+    struct paxos_config pc = {.self = config->self,
+                              .members_count = config->members_count,
+                              .incarnation = config->incarnation,
+                              .prepare_quorum = config->prepare_quorum,
+                              .accept_quorum = config->accept_quorum,
+                              .lease_ms = config->lease_ms,
+                              .heartbeat_ms = config->heartbeat_ms,
+                              .rate_ppm = config->rate_ppm,
+                              .seed = config->seed,
+                              .promised = durable->promised,
+                              .longest_lease_ms = durable->longest_lease_ms};
+    struct paxos *paxos;
+    struct replica *r;
+
+    if (config->members_count > REPLICA_MEMBERS_MAX) {
+        *ret_why = "members: too many";
+        return ERR_INVALID;
+    }
+    for (uint32_t i = 0; i < config->members_count; i++)
+        pc.ids[i] = config->members[i].id;
+    if (paxos_new(&pc, &paxos, ret_why) != ERR_OK)
+        return ERR_INVALID;
+    r = check_calloc(1, sizeof *r);
+    r->config = *config;
+    if (r->config.version == NULL)
+        r->config.version = "";
+    r->paxos = paxos;
+    paxos_effects_init(&r->owed);
+    r->state = state_new(config->cell);
+    state_output_init(&r->said);
+    arena_init(&r->arena, ARENA_BYTES_MAX);
+    list_init(&r->dirty);
+    list_init(&r->parked);
+    list_init(&r->in_flight);
+    batch_queue_init(&r->queue);
+    *ret = r;
+    return ERR_OK;
+}
+
+static void drop_in_flight(struct replica *r)
+{
+    struct list *at;
+
+    while ((at = list_first(&r->in_flight)) != NULL) {
+        struct batch *b = container_of(at, struct batch, place);
+
+        list_remove(at);
+        batch_free(b);
+    }
+}
+
+void replica_free(struct replica *r)
+{
+    if (r == NULL)
+        return;
+    requests_drop_parked(r);
+    streams_free_all(r);
+    leases_end(r);
+    drop_in_flight(r);
+    batch_queue_clear(&r->queue);
+    buffer_release(&r->scratch);
+    arena_release(&r->arena);
+    state_output_release(&r->said);
+    state_free(r->state);
+    paxos_effects_release(&r->owed);
+    paxos_free(r->paxos);
+    free(r);
+}
+
+/* ---- what others ask ---- */
+
+const char *replica_address_of(const struct replica *r, uint32_t member)
+{
+    for (uint32_t i = 0; i < r->config.members_count; i++)
+        if (r->config.members[i].id == member)
+            return r->config.members[i].address;
+    return "";
+}
+
+bool replica_lease_valid(const struct replica *r)
+{
+    return r->leading && paxos_lease_valid(r->paxos, r->now_ns);
+}
+
+const struct state *replica_state(const struct replica *r)
+{
+    return r->state;
+}
+
+const struct paxos *replica_paxos(const struct replica *r)
+{
+    return r->paxos;
+}
+
+static const char *role_text(enum paxos_role role)
+{
+    static const char *const text[] = {"waiting", "follower", "candidate", "leader"};
+
+    return text[role];
+}
+
+void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->role = role_text(paxos_role(r->paxos));
+    ret->leader = paxos_leader(r->paxos);
+    ret->ballot = paxos_ballot(r->paxos);
+    ret->promised = paxos_promised(r->paxos);
+    ret->chosen = paxos_chosen(r->paxos);
+    ret->applied = paxos_applied(r->paxos);
+    ret->last_slot = paxos_last_slot(r->paxos);
+    ret->revision = state_revision(r->state);
+    state_hash(r->state, ret->state_hash);
+    ret->serving = r->leading && paxos_lease_valid(r->paxos, now_ns);
+    ret->lease_until_ns = paxos_lease_until(r->paxos);
+    ret->cell_open = paxos_open(r->paxos);
+}
+
+/* ---- effects ---- */
+
+void replica_note(struct replica *r, enum note_kind note, uint64_t number, const char *text)
+{
+    struct effect *e = effects_add(r->out, EFFECT_NOTE);
+
+    e->note = note;
+    e->number = number;
+    strncpy(e->text, text, sizeof e->text - 1);
+}
+
+static void put_persist(struct replica *r, struct paxos_persist *p)
+{
+    static const enum effect_kind kinds[] = {EFFECT_PERSIST_PROMISE, EFFECT_PERSIST_ENTRY,
+                                             EFFECT_PERSIST_LEASE};
+    struct effect *e = effects_add(r->out, kinds[p->kind]);
+
+    e->sequence = p->sequence;
+    e->ballot = p->ballot;
+    e->lease_ms = p->lease_ms;
+    e->entry = p->entry; /* the reference moves */
+    p->entry.value = NULL;
+}
+
+/* Encoded once, however many it goes to. */
+static void put_send(struct replica *r, const struct paxos_send *send)
+{
+    struct blob *bytes = peer_encode(&r->config, &send->message);
+
+    for (uint32_t i = 0; i < r->config.members_count; i++) {
+        struct effect *e;
+
+        if ((send->to_mask >> i & 1) == 0)
+            continue;
+        e = effects_add(r->out, EFFECT_SEND_PEER);
+        e->peer = r->config.members[i].id;
+        e->bytes = blob_ref(bytes);
+    }
+    blob_unref(bytes);
+}
+
+static void put_note(struct replica *r, const struct paxos_note *note)
+{
+    switch (note->kind) {
+    case PAXOS_NOTE_ROLE:
+        break; /* told at the end of the step, if it lasted */
+    case PAXOS_NOTE_STRANGER:
+        replica_note(r, NOTE_PEER, note->member,
+                     "speaks from a data directory that is not the one bound to its id; ignored");
+        break;
+    case PAXOS_NOTE_FULL:
+        replica_note(r, NOTE_WARNING, note->member,
+                     "no space on disk: taking nothing new until there is");
+        break;
+    case PAXOS_NOTE_STALLED:
+        replica_note(r, NOTE_WARNING, note->member,
+                     "stepped down: no quorum answered, or nothing got durable, for too long");
+        break;
+    }
+}
+
+/* Hand what consensus owes to the world on. */
+static void drain(struct replica *r)
+{
+    struct paxos_effects *owed = &r->owed;
+
+    for (uint32_t i = 0; i < owed->persists_count; i++)
+        put_persist(r, &owed->persists[i]);
+    for (uint32_t i = 0; i < owed->sends_count; i++)
+        put_send(r, &owed->sends[i]);
+    for (uint32_t i = 0; i < owed->reads_count; i++) {
+        struct effect *e = effects_add(r->out, EFFECT_READ_LOG);
+
+        e->token = owed->reads[i].token;
+        e->first_slot = owed->reads[i].first_slot;
+        e->last_slot = owed->reads[i].last_slot;
+        e->bytes_max = owed->reads[i].bytes_max;
+    }
+    for (uint32_t i = 0; i < owed->notes_count; i++)
+        put_note(r, &owed->notes[i]);
+    if (owed->halt != NULL)
+        strncpy(effects_add(r->out, EFFECT_HALT)->text, owed->halt,
+                sizeof r->out->list[0].text - 1);
+    paxos_effects_clear(owed);
+}
+
+/* ---- applying ---- */
+
+/* The slots in flight are ours only in the ballot in which we proposed them; a
+ * step that brings another leader's value for one of them must not answer with
+ * it those who asked for ours. */
+static bool leads_still(const struct replica *r)
+{
+    return r->leading && paxos_established(r->paxos) &&
+           paxos_ballot(r->paxos) == r->leading_ballot;
+}
+
+static void apply(struct replica *r, const struct log_entry *entry)
+{
+    if (entry->kind == ENTRY_BATCH) {
+        state_apply(r->state, blob_slice(entry->value), &r->said);
+        if (leads_still(r))
+            requests_deliver(r, entry->slot);
+    } else if (entry->kind == ENTRY_LEADER_START) {
+        struct reader reader = reader_of(blob_slice(entry->value));
+        uint64_t ballot = reader_u64(&reader);
+
+        CHECK(reader_done(&reader));
+        state_apply_leader_start(r->state, ballot);
+    }
+}
+
+static void apply_chosen(struct replica *r)
+{
+    const struct log_entry *entry;
+
+    while ((entry = paxos_next_chosen(r->paxos, &r->owed)) != NULL)
+        apply(r, entry);
+}
+
+enum err replica_load_entry(struct replica *r, const struct log_entry *entry)
+{
+    enum err e = paxos_load(r->paxos, entry);
+
+    if (e == ERR_OK)
+        apply_chosen(r);
+    return e;
+}
+
+void replica_loaded(struct replica *r, int64_t now_ns)
+{
+    r->now_ns = r->last_step_ns = now_ns;
+    paxos_loaded(r->paxos, now_ns);
+}
+
+/* ---- leading ---- */
+
+static void follow_leadership(struct replica *r)
+{
+    bool leading = paxos_established(r->paxos) && paxos_open(r->paxos);
+
+    if (r->leading && !leads_still(r)) {
+        r->leading = false;
+        requests_drop_parked(r);
+        streams_redirect_all(r);
+        leases_end(r);
+        drop_in_flight(r);
+        batch_queue_clear(&r->queue);
+    }
+    if (leading && !r->leading) {
+        r->leading = true;
+        r->leading_ballot = paxos_ballot(r->paxos);
+        leases_begin(r);
+        replica_note(r, NOTE_SERVING, r->leading_ballot, "");
+    }
+}
+
+/* A small batch waits while a slot is under way, so that it gathers; a large one
+ * does not. */
+void replica_propose(struct replica *r)
+{
+    const struct batch *first;
+
+    while ((first = batch_queue_first(&r->queue)) != NULL && paxos_can_propose(r->paxos)) {
+        struct paxos_event e = {.kind = PAXOS_EVENT_PROPOSE, .now_ns = r->now_ns};
+        struct batch *batch;
+
+        if (paxos_outstanding(r->paxos) > 0 && first->commands_count < PIPELINE_COMMANDS_MIN &&
+            first->bytes.length < PIPELINE_BYTES_MIN)
+            return;
+        batch = batch_queue_take(&r->queue);
+        batch->slot = paxos_next_slot(r->paxos);
+        list_append(&r->in_flight, &batch->place);
+        e.value = batch_value(batch, r->wall_ms < 0 ? 0 : (uint64_t)r->wall_ms);
+        paxos_step(r->paxos, &e, &r->owed);
+        blob_unref(e.value);
+        apply_chosen(r); /* a cell of one may choose at once */
+        drain(r);
+    }
+}
+
+static void tell_role(struct replica *r)
+{
+    enum paxos_role role = paxos_role(r->paxos);
+    uint32_t leader = paxos_leader(r->paxos);
+
+    if (role == r->role_told && leader == r->leader_told)
+        return;
+    r->role_told = role;
+    r->leader_told = leader;
+    replica_note(r, NOTE_ROLE, paxos_ballot(r->paxos), role_text(role));
+    r->out->list[r->out->count - 1].peer = leader;
+}
+
+/* ---- the step ---- */
+
+static void to_paxos(struct replica *r, struct paxos_event *e)
+{
+    e->now_ns = r->now_ns;
+    paxos_step(r->paxos, e, &r->owed);
+    apply_chosen(r);
+}
+
+static void peer_message(struct replica *r, const struct replica_event *e)
+{
+    struct paxos_event pe = {.kind = PAXOS_EVENT_MESSAGE};
+    struct peer_envelope envelope;
+    struct message message;
+
+    if (!peer_decode(&r->config, &r->arena, e->bytes, &envelope, &message) ||
+        envelope.from != e->peer) {
+        message_release(&message);
+        replica_note(r, NOTE_PEER, e->peer, "sent what is not a message of this cell; dropped");
+        return;
+    }
+    pe.from = envelope.from;
+    pe.incarnation = envelope.incarnation;
+    pe.message = &message;
+    to_paxos(r, &pe);
+    message_release(&message);
+}
+
+static void dispatch(struct replica *r, const struct replica_event *e)
+{
+    struct paxos_event pe = {0};
+
+    switch (e->kind) {
+    case REPLICA_EVENT_TIME:
+        pe.kind = PAXOS_EVENT_TIME;
+        break;
+    case REPLICA_EVENT_PEER_LINK:
+        pe.kind = PAXOS_EVENT_LINK;
+        pe.from = e->peer;
+        pe.up = e->link == REPLICA_LINK_UP;
+        break;
+    case REPLICA_EVENT_PEER_MESSAGE:
+        peer_message(r, e);
+        return;
+    case REPLICA_EVENT_PERSISTED:
+        pe.kind = PAXOS_EVENT_PERSISTED;
+        pe.sequence = e->sequence;
+        break;
+    case REPLICA_EVENT_PERSIST_FULL:
+        pe.kind = PAXOS_EVENT_FULL;
+        pe.sequence = e->sequence;
+        break;
+    case REPLICA_EVENT_LOG_READ:
+        pe.kind = PAXOS_EVENT_LOG_READ;
+        pe.token = e->token;
+        pe.entries = e->entries;
+        pe.entries_count = e->entries_count;
+        break;
+    case REPLICA_EVENT_STREAM_OPENED:
+        streams_opened(r, e);
+        return;
+    case REPLICA_EVENT_STREAM_MESSAGE:
+        streams_message(r, e);
+        return;
+    case REPLICA_EVENT_STREAM_CLOSED:
+        streams_closed(r, e);
+        return;
+    case REPLICA_EVENT_STOP:
+        pe.kind = PAXOS_EVENT_STOP;
+        break;
+    }
+    to_paxos(r, &pe);
+}
+
+void replica_step(struct replica *r, const struct replica_event *event, struct effects *out)
+{
+    effects_clear(out);
+    r->out = out;
+    r->now_ns = ns_max(r->now_ns, event->now_ns);
+    r->wall_ms = event->wall_ms;
+    leases_step(r);
+    dispatch(r, event);
+    drain(r);
+    follow_leadership(r);
+    if (r->leading) {
+        leases_tick(r);
+        replica_propose(r);
+        requests_unpark(r);
+    }
+    streams_flush(r);
+    tell_role(r);
+    r->last_step_ns = r->now_ns;
+    out->wake_at_ns = paxos_wake_at(r->paxos);
+    if (r->leading)
+        out->wake_at_ns = ns_min(out->wake_at_ns, leases_wake_at(r));
+    r->out = NULL;
+}

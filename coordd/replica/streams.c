@@ -1,0 +1,383 @@
+/* streams.c - clients' streams: what comes in on them, and the queue of what is
+ * to go out, events and answers in one order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordd/replica/inner.h"
+#include "coordd/replica/wire.h"
+#include "libcoord/base/check.h"
+
+/* Field numbers of proto/coord/v1/coord.proto. */
+enum {
+    REPLY_ITEMS = 1,
+    ITEM_ANSWERED = 1, ITEM_EVENT = 2, ITEM_REDIRECT = 3, ITEM_BEGUN = 4,
+    ANSWERED_SEQ = 1, ANSWERED_READ = 2, ANSWERED_ANSWER = 3,
+    EVENT_WATCH = 1, EVENT_KIND = 2, EVENT_REVISION = 3, EVENT_STAT = 4,
+};
+
+static int by_id(const void *key, const struct avl_node *node)
+{
+    uint64_t a = *(const uint64_t *)key, b = container_of(node, struct client_stream, by_id)->id;
+
+    return (a > b) - (a < b);
+}
+
+struct client_stream *streams_find(const struct replica *r, uint64_t id)
+{
+    return container_of_or_null(avl_find(&r->streams, &id, by_id), struct client_stream, by_id);
+}
+
+/* ---- going out ---- */
+
+static void send_out(struct replica *r, struct client_stream *s)
+{
+    struct effect *e = effects_add(r->out, EFFECT_SEND_STREAM);
+
+    e->stream = s->id;
+    e->bytes = blob_copy(buffer_slice(&s->out));
+    buffer_release(&s->out); /* an idle stream holds no memory */
+    list_remove(&s->dirty);
+}
+
+static void touched(struct replica *r, struct client_stream *s)
+{
+    if (s->out.length >= STREAM_FLUSH_BYTES) {
+        send_out(r, s);
+        return;
+    }
+    list_remove(&s->dirty);
+    list_append(&r->dirty, &s->dirty);
+}
+
+void streams_flush(struct replica *r)
+{
+    struct list *at;
+
+    while ((at = list_first(&r->dirty)) != NULL)
+        send_out(r, container_of(at, struct client_stream, dirty));
+}
+
+/* The header of one Item with a field of `length` bytes, which the caller puts. */
+static void item_header(struct client_stream *s, uint32_t field, size_t length)
+{
+    wire_put_header(&s->out, REPLY_ITEMS, wire_bytes_size(field, length));
+    wire_put_header(&s->out, field, length);
+}
+
+void streams_answer(struct replica *r, struct client_stream *s, uint64_t seq, bool read,
+                    struct slice answer)
+{
+    if (s->closing)
+        return;
+    if (s->kind == REPLICA_STREAM_EXECUTE) {
+        buffer_put(&s->out, answer.data, answer.length);
+        touched(r, s);
+        streams_end(r, s, STREAM_STATUS_OK, "");
+        return;
+    }
+    item_header(s, ITEM_ANSWERED,
+                wire_varint_size(ANSWERED_SEQ, seq) + wire_varint_size(ANSWERED_READ, read) +
+                    wire_bytes_size(ANSWERED_ANSWER, answer.length));
+    wire_put_varint(&s->out, ANSWERED_SEQ, seq);
+    wire_put_varint(&s->out, ANSWERED_READ, read);
+    wire_put_bytes(&s->out, ANSWERED_ANSWER, answer);
+    touched(r, s);
+}
+
+void streams_answer_status(struct replica *r, struct client_stream *s, uint64_t seq, bool read,
+                           Coord__V1__Status status, const char *message)
+{
+    Coord__V1__Answer answer = COORD__V1__ANSWER__INIT;
+    struct buffer packed = BUFFER_INIT;
+
+    answer.status = status;
+    answer.message = (char *)(uintptr_t)message;
+    answer.revision = state_revision(r->state);
+    coord__v1__answer__pack(&answer,
+                            buffer_extend(&packed, coord__v1__answer__get_packed_size(&answer)));
+    streams_answer(r, s, seq, read, buffer_slice(&packed));
+    buffer_release(&packed);
+}
+
+void streams_begun(struct replica *r, struct client_stream *s, struct slice answer)
+{
+    if (s->closing)
+        return;
+    item_header(s, ITEM_BEGUN, answer.length);
+    buffer_put(&s->out, answer.data, answer.length);
+    touched(r, s);
+}
+
+void streams_event(struct replica *r, struct client_stream *s, uint64_t watch, uint32_t kind,
+                   uint64_t revision, struct slice stat)
+{
+    size_t length = wire_varint_size(EVENT_WATCH, watch) + wire_varint_size(EVENT_KIND, kind) +
+                    wire_varint_size(EVENT_REVISION, revision);
+
+    if (s->closing)
+        return;
+    if (stat.length > 0)
+        length += wire_bytes_size(EVENT_STAT, stat.length);
+    item_header(s, ITEM_EVENT, length);
+    wire_put_varint(&s->out, EVENT_WATCH, watch);
+    wire_put_varint(&s->out, EVENT_KIND, kind);
+    wire_put_varint(&s->out, EVENT_REVISION, revision);
+    if (stat.length > 0)
+        wire_put_bytes(&s->out, EVENT_STAT, stat);
+    touched(r, s);
+}
+
+/* ---- ending ---- */
+
+void streams_end(struct replica *r, struct client_stream *s, enum stream_status status,
+                 const char *text)
+{
+    struct effect *e;
+    struct lease *l;
+
+    if (s->closing)
+        return;
+    if (s->out.length > 0)
+        send_out(r, s);
+    s->closing = true;
+    watches_remove_all(r, s);
+    l = s->session == 0 ? NULL : leases_find(r, s->session);
+    if (l != NULL && l->stream == s->id)
+        l->stream = 0;
+    e = effects_add(r->out, EFFECT_CLOSE_STREAM);
+    e->stream = s->id;
+    e->status = status;
+    strncpy(e->text, text, sizeof e->text - 1);
+}
+
+void streams_redirect(struct replica *r, struct client_stream *s)
+{
+    Coord__V1__Redirect redirect = COORD__V1__REDIRECT__INIT;
+    Coord__V1__Item item = COORD__V1__ITEM__INIT, *items[1] = {&item};
+    Coord__V1__SessionReply session = COORD__V1__SESSION_REPLY__INIT;
+    Coord__V1__KeepAliveReply keepalive = COORD__V1__KEEP_ALIVE_REPLY__INIT;
+    uint32_t leader = paxos_leader(r->paxos);
+
+    if (s->closing)
+        return;
+    redirect.leader = leader == r->config.self ? 0 : leader; /* leads, but cannot serve yet */
+    redirect.address = (char *)(uintptr_t)replica_address_of(r, redirect.leader);
+    if (s->kind == REPLICA_STREAM_EXECUTE) {
+        streams_answer_status(r, s, 0, true,
+                              s->last_slot != 0 ? COORD__V1__STATUS__MAYBE_APPLIED
+                                                : COORD__V1__STATUS__NOT_LEADER,
+                              redirect.address);
+        return;
+    }
+    if (s->kind == REPLICA_STREAM_SESSION) {
+        item.kind_case = COORD__V1__ITEM__KIND_REDIRECT;
+        item.redirect = &redirect;
+        session.items = items;
+        session.n_items = 1;
+        coord__v1__session_reply__pack(
+            &session,
+            buffer_extend(&s->out, coord__v1__session_reply__get_packed_size(&session)));
+    } else {
+        keepalive.redirect = &redirect;
+        coord__v1__keep_alive_reply__pack(
+            &keepalive,
+            buffer_extend(&s->out, coord__v1__keep_alive_reply__get_packed_size(&keepalive)));
+    }
+    touched(r, s);
+    streams_end(r, s, STREAM_STATUS_OK, "");
+}
+
+void streams_redirect_all(struct replica *r)
+{
+    for (struct avl_node *at = avl_first(&r->streams); at != NULL; at = avl_next(at))
+        streams_redirect(r, container_of(at, struct client_stream, by_id));
+}
+
+/* ---- coming in ---- */
+
+void streams_opened(struct replica *r, const struct replica_event *e)
+{
+    struct client_stream *s = check_calloc(1, sizeof *s);
+
+    s->id = e->stream;
+    s->kind = e->stream_kind;
+    strncpy(s->principal, e->principal == NULL ? "" : e->principal, sizeof s->principal - 1);
+    memcpy(s->random, e->random, sizeof s->random);
+    list_init(&s->dirty);
+    CHECK(avl_insert(&r->streams, &s->by_id, &s->id, by_id) == NULL);
+}
+
+static void free_stream(struct replica *r, struct client_stream *s)
+{
+    struct lease *l = s->session == 0 ? NULL : leases_find(r, s->session);
+
+    if (l != NULL && l->stream == s->id)
+        l->stream = 0;
+    watches_remove_all(r, s);
+    list_remove(&s->dirty);
+    avl_remove(&r->streams, &s->by_id);
+    buffer_release(&s->out);
+    free(s);
+}
+
+void streams_closed(struct replica *r, const struct replica_event *e)
+{
+    struct client_stream *s = streams_find(r, e->stream);
+
+    if (s != NULL)
+        free_stream(r, s);
+}
+
+void streams_free_all(struct replica *r)
+{
+    struct avl_node *at;
+
+    while ((at = avl_first(&r->streams)) != NULL)
+        free_stream(r, container_of(at, struct client_stream, by_id));
+}
+
+static void attach(struct replica *r, struct client_stream *s, const Coord__V1__Attach *asked)
+{
+    struct slice secret = slice_of(asked->secret.data, asked->secret.len);
+    struct lease *l = leases_find(r, asked->session);
+    Coord__V1__Answer answer = COORD__V1__ANSWER__INIT;
+    Coord__V1__SessionOpened opened = COORD__V1__SESSION_OPENED__INIT;
+    struct client_stream *old;
+
+    if (!replica_lease_valid(r) || (l != NULL && l->expiring)) {
+        streams_redirect(r, s); /* not to be judged now: it comes again */
+        return;
+    }
+    answer.revision = state_revision(r->state);
+    if (l == NULL || !state_session_authentic(r->state, asked->session, secret)) {
+        answer.status = COORD__V1__STATUS__EXPIRED;
+        answer.message = (char *)(uintptr_t)"attach: no such session, or not its secret";
+    } else {
+        old = streams_find(r, l->stream);
+        l->stream = s->id;
+        s->session = asked->session;
+        if (old != NULL)
+            streams_end(r, old, STREAM_STATUS_OK, "another stream took the session over");
+        leases_renew(r, l);
+        opened.session = asked->session;
+        opened.secret = asked->secret;
+        opened.ttl_ms = l->ttl_ms;
+        answer.body_case = COORD__V1__ANSWER__BODY_OPENED;
+        answer.opened = &opened;
+    }
+    item_header(s, ITEM_BEGUN, coord__v1__answer__get_packed_size(&answer));
+    coord__v1__answer__pack(
+        &answer, buffer_extend(&s->out, coord__v1__answer__get_packed_size(&answer)));
+    touched(r, s);
+    if (answer.status != COORD__V1__STATUS__OK)
+        streams_end(r, s, STREAM_STATUS_OK, "");
+}
+
+static void request(struct replica *r, struct client_stream *s, const Coord__V1__Request *q,
+                    uint64_t lowest)
+{
+    switch (q->kind_case) {
+    case COORD__V1__REQUEST__KIND_WRITE:
+        requests_write(r, s, q->seq, lowest, q->write);
+        break;
+    case COORD__V1__REQUEST__KIND_READ:
+        requests_read(r, s, q->seq, q->read);
+        break;
+    case COORD__V1__REQUEST__KIND_WATCH:
+        watches_add(r, s, q->seq, q->watch);
+        break;
+    case COORD__V1__REQUEST__KIND_UNWATCH:
+        watches_remove(r, s, q->unwatch->id);
+        break;
+    default:
+        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "request: has no kind");
+    }
+}
+
+static void session_message(struct replica *r, struct client_stream *s, struct slice bytes)
+{
+    ProtobufCAllocator allocator = arena_allocator(&r->arena);
+    Coord__V1__SessionRequest *m =
+        coord__v1__session_request__unpack(&allocator, bytes.length, bytes.data);
+
+    if (m == NULL) {
+        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "not a SessionRequest");
+        return;
+    }
+    if (!r->leading) {
+        streams_redirect(r, s);
+        return;
+    }
+    if ((m->begin_case != COORD__V1__SESSION_REQUEST__BEGIN__NOT_SET) == s->begun) {
+        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT,
+                    "begin: open or attach belongs into the first message, and only there");
+        return;
+    }
+    s->begun = true;
+    if (m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_OPEN)
+        requests_open(r, s, m->open);
+    else if (m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_ATTACH)
+        attach(r, s, m->attach);
+    if (m->n_requests > 0 && s->session == 0) {
+        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "requests: the session is not open yet");
+        return;
+    }
+    for (size_t i = 0; i < m->n_requests && !s->closing; i++)
+        request(r, s, m->requests[i], m->lowest);
+}
+
+void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes)
+{
+    ProtobufCAllocator allocator = arena_allocator(&r->arena);
+    Coord__V1__KeepAliveRequest *m =
+        coord__v1__keep_alive_request__unpack(&allocator, bytes.length, bytes.data);
+
+    if (m == NULL) {
+        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "not a KeepAliveRequest");
+        return;
+    }
+    if (!r->leading) {
+        streams_redirect(r, s);
+        return;
+    }
+    if (!replica_lease_valid(r)) {
+        requests_park(r, s, 0, 0, bytes);
+        return;
+    }
+    for (size_t i = 0; i < m->n_beats; i++) {
+        const Coord__V1__Beat *beat = m->beats[i];
+        struct lease *l = leases_find(r, beat->session);
+        Coord__V1__BeatAnswer answer = COORD__V1__BEAT_ANSWER__INIT, *answers[1] = {&answer};
+        Coord__V1__KeepAliveReply reply = COORD__V1__KEEP_ALIVE_REPLY__INIT;
+
+        if (l != NULL && l->expiring)
+            continue; /* whether it lives is being decided */
+        answer.session = beat->session;
+        answer.stamp = beat->stamp;
+        if (l == NULL || !state_session_authentic(r->state, beat->session,
+                                                  slice_of(beat->secret.data, beat->secret.len)))
+            answer.status = COORD__V1__STATUS__EXPIRED;
+        else
+            leases_renew(r, l);
+        reply.answers = answers;
+        reply.n_answers = 1;
+        coord__v1__keep_alive_reply__pack(
+            &reply, buffer_extend(&s->out, coord__v1__keep_alive_reply__get_packed_size(&reply)));
+        touched(r, s);
+    }
+}
+
+void streams_message(struct replica *r, const struct replica_event *e)
+{
+    struct client_stream *s = streams_find(r, e->stream);
+
+    if (s == NULL || s->closing)
+        return;
+    if (s->kind == REPLICA_STREAM_SESSION)
+        session_message(r, s, e->bytes);
+    else if (s->kind == REPLICA_STREAM_KEEPALIVE)
+        streams_beats(r, s, e->bytes);
+    else
+        requests_execute(r, s, e->bytes);
+    arena_reset(&r->arena);
+}
