@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""The shell on nodes: put, get, stat, ls, create, mkdir, rm, watch, status; and
+its exit codes."""
+
+import json
+import signal
+import unittest
+
+import cell
+
+
+class ShellNodes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cell = cls.enterClassContext(cell.Cell())
+
+    def refused(self, *arguments, code=1, **options):
+        done = self.cell.ctl(*arguments, **options)
+        self.assertEqual(done.returncode, code, done)
+        self.assertTrue(done.stderr.startswith("coordctl: "), done.stderr)
+        return done.stderr
+
+    def test_what_was_put_is_got(self):
+        self.cell.ok("put", "/get", "hello")
+        self.assertEqual(self.cell.ok("get", "/get"), "hello\n")
+        self.assertEqual(self.cell.ok("get", "/get", "-o", "raw"), "hello")
+        got = self.cell.json("get", "/get")
+        self.assertEqual((got["path"], got["content"]), ("/get", "hello"))
+
+    def test_content_from_standard_input_is_kept_to_the_byte(self):
+        content = bytes(range(256)) * 5
+        self.cell.ok("put", "/bytes", "-", input=content, text=False)
+        self.assertEqual(self.cell.ok("get", "-o", "raw", "/bytes", text=False), content)
+        self.assertNotIn("content", self.cell.json("get", "/bytes"))
+        self.assertIn("content_base64", self.cell.json("get", "/bytes"))
+        self.cell.ok("put", "/bytes", input="no dash\n")
+        self.assertEqual(self.cell.ok("get", "/bytes"), "no dash\n")
+
+    def test_the_largest_content_goes_through_and_one_byte_more_does_not(self):
+        largest = "x" * (256 * 1024)
+        self.cell.ok("put", "/large", "-", input=largest)
+        self.assertEqual(self.cell.ok("get", "/large", "-o", "raw"), largest)
+        self.refused("put", "/large", "-", input=largest + "x")
+        self.refused("put", "/large", "-", input="x" * (2 * 1024 * 1024))
+        self.assertEqual(self.cell.json("stat", "/large")["content_bytes"], 256 * 1024)
+
+    def test_a_write_can_be_conditional_on_the_generation(self):
+        self.cell.ok("put", "/cas", "1")
+        generation = self.cell.json("stat", "/cas")["content_generation"]
+        self.cell.ok("put", "/cas", "2", "--if-gen", str(generation))
+        message = self.refused("put", "/cas", "3", "--if-gen", str(generation))
+        self.assertIn("/cas", message)
+        self.assertEqual(self.cell.ok("get", "/cas"), "2\n")
+        self.refused("put", "/cas-missing", "3", "--if-gen", "1")
+        self.refused("rm", "/cas", "--if-gen", str(generation))
+        self.cell.ok("rm", "/cas", "--if-gen",
+                     str(self.cell.json("stat", "/cas")["content_generation"]))
+        self.refused("get", "/cas")
+
+    def test_generations_rise_through_deletion_and_making_anew(self):
+        self.cell.ok("put", "/again", "1")
+        before = self.cell.json("stat", "/again")
+        self.cell.ok("rm", "/again")
+        self.cell.ok("put", "/again", "1")
+        after = self.cell.json("stat", "/again")
+        self.assertGreater(after["instance"], before["content_generation"])
+        self.assertGreater(after["content_generation"], before["content_generation"])
+
+    def test_stat_tells_all(self):
+        self.cell.ok("put", "/stat", "abc")
+        self.cell.ok("mkdir", "/stat/child")
+        stat = self.cell.json("stat", "/stat")
+        self.assertEqual(stat["content_bytes"], 3)
+        self.assertEqual(stat["children_count"], 1)
+        self.assertEqual(stat["lock"], "free")
+        self.assertFalse(stat["ephemeral"])
+        self.assertGreaterEqual(stat["modified_revision"], stat["instance"])
+        table = self.cell.ok("stat", "/stat")
+        self.assertRegex(table, r"(?m)^children +1$")
+        self.assertRegex(table, r"(?m)^kind +permanent$")
+
+    def test_create_makes_and_never_replaces(self):
+        self.cell.ok("create", "/create", "1")
+        self.refused("create", "/create", "2")
+        self.assertEqual(self.cell.ok("get", "/create"), "1\n")
+        self.refused("create", "/no/parent", "1")
+        self.cell.ok("create", "/no/parent", "1", "--parents")
+        self.assertEqual(self.cell.ok("get", "/no/parent"), "1\n")
+
+    def test_put_makes_parents_only_when_told(self):
+        self.refused("put", "/deep/er/st", "1")
+        self.cell.ok("put", "--parents", "/deep/er/st", "1")
+        self.assertEqual(self.cell.ok("get", "/deep/er/st"), "1\n")
+
+    def test_mkdir_and_ls(self):
+        self.cell.ok("mkdir", "-p", "/list/b/c")
+        self.cell.ok("mkdir", "-p", "/list/b/c")
+        self.refused("mkdir", "/list/b")
+        self.cell.ok("put", "/list/a", "12345")
+        self.assertEqual(self.cell.ok("ls", "/list"), "a\nb\n")
+        self.assertEqual(sorted(self.cell.ok("ls", "-R", "/list").split()),
+                         ["/list/a", "/list/b", "/list/b/c"])
+        self.assertRegex(self.cell.ok("ls", "-l", "/list"), r"(?m)^permanent +5 +0 .* a$")
+        listing = self.cell.json("ls", "-R", "/list")
+        self.assertEqual(sorted(e["path"] for e in listing["entries"]),
+                         ["/list/a", "/list/b", "/list/b/c"])
+        self.assertGreater(listing["revision"], 0)
+        self.refused("ls", "/list/none")
+
+    def test_a_long_listing_names_everything_once(self):
+        script = " ".join(f"n{i:04}" for i in range(40))
+        self.cell.ok("mkdir", "/many")
+        for name in script.split():
+            self.cell.ok("put", f"/many/{name}", "x" * 20000)
+        self.assertEqual(self.cell.ok("ls", "/many").split(), script.split())
+
+    def test_rm_takes_a_tree_only_when_told(self):
+        self.cell.ok("put", "--parents", "/tree/a/b", "1")
+        self.cell.ok("put", "/tree/c", "1")
+        self.refused("rm", "/tree")
+        self.cell.ok("rm", "-r", "/tree")
+        self.refused("stat", "/tree")
+        self.refused("rm", "/tree")
+
+    def test_an_ephemeral_node_lives_as_long_as_its_command(self):
+        with self.cell.begin("create", "--ephemeral", "/mortal", "v") as running:
+            running.line()
+            stat = self.cell.json("stat", "/mortal")
+            self.assertTrue(stat["ephemeral"])
+            self.assertNotEqual(stat["owner_session"], 0)
+            self.refused("put", "/mortal/child", "1")
+            running.signal(signal.SIGTERM)
+            self.assertEqual(running.wait(), 0)
+        self.refused("stat", "/mortal")
+
+    def test_an_ephemeral_node_dies_with_a_killed_client(self):
+        with self.cell.begin("create", "-e", "--ttl", "2s", "/killed") as running:
+            running.line()
+            running.signal(signal.SIGKILL)
+            running.wait()
+        cell.until(lambda: self.cell.ctl("stat", "/killed").returncode == 1, 10, "the node is gone")
+
+    def test_watch_shows_the_present_and_then_each_event(self):
+        self.cell.ok("put", "/watched", "one")
+        with self.cell.begin("watch", "/watched", "-o", "json", "--value") as running:
+            first = json.loads(running.line(0))
+            self.assertEqual((first["event"], first["content"]), ("present", "one"))
+            self.cell.ok("put", "/watched", "two")
+            second = json.loads(running.line(1))
+            self.assertEqual((second["event"], second["content"]), ("content", "two"))
+            self.assertGreater(second["revision"], first["revision"])
+            with self.cell.begin("lock", "/watched") as lock:
+                self.assertEqual(json.loads(running.line(2))["event"], "lock-held")
+                lock.signal(signal.SIGTERM)
+                lock.wait()
+            self.assertEqual(json.loads(running.line(3))["event"], "lock-free")
+            self.cell.ok("rm", "/watched")
+            self.assertEqual(json.loads(running.line(4))["event"], "deleted")
+            self.cell.ok("put", "/watched", "anew")
+            self.assertEqual(json.loads(running.line(5))["event"], "created")
+            running.signal(signal.SIGINT)
+            self.assertEqual(running.wait(), 0)
+            self.assertEqual(len(running.lines()), 6)
+
+    def test_watch_of_what_is_not_there_waits_for_it(self):
+        with self.cell.begin("watch", "/to-come") as running:
+            self.assertTrue(running.line(0).startswith("absent "))
+            self.cell.ok("put", "/to-come", "1")
+            self.assertTrue(running.line(1).startswith("created "))
+
+    def test_status_shows_five_members_and_one_leader(self):
+        status = self.cell.json("status")
+        self.assertEqual(status["cell"], cell.CELL_ID)
+        self.assertEqual(status["name"], "test")
+        self.assertEqual([m["id"] for m in status["members"]], [1, 2, 3, 4, 5])
+        self.assertEqual([m["pid"] for m in status["members"]],
+                         [s.pid for s in self.cell.servers])
+        self.assertEqual([m["address"] for m in status["members"]],
+                         [s.address for s in self.cell.servers])
+        leading = [m for m in status["members"] if m["role"] == "leader"]
+        self.assertEqual(len(leading), 1)
+        self.assertEqual(leading[0]["id"], status["leader"])
+        self.assertEqual(leading[0]["ballot"] % 65536, status["leader"])
+        for member in status["members"]:
+            for name in ("ballot", "applied", "revision"):
+                self.assertIsInstance(member[name], int)
+        before = status["revision"]
+        self.cell.ok("put", "/ready", "again")
+        self.assertGreater(self.cell.json("status")["revision"], before)
+        self.assertIn("ROLE", self.cell.ok("status"))
+
+    def test_all_members_agree_on_the_state(self):
+        self.cell.ok("put", "/agree", "1")
+
+        def agreed():
+            members = self.cell.json("status")["members"]
+            by_applied = {}
+            for m in members:
+                by_applied.setdefault(m["applied"], set()).add(m["state_hash"])
+            for applied, hashes in by_applied.items():
+                self.assertEqual(len(hashes), 1, f"at slot {applied}")
+            return len(by_applied) == 1
+        cell.until(agreed, 10, "all have applied the same")
+
+    def test_usage_is_2(self):
+        for arguments in (["nonsense"], [], ["get"], ["put", "/a", "b", "c"],
+                          ["lock", "/a", "--wait", "5"], ["elect", "/a"], ["session", "kill"],
+                          ["--endpoints", "nowhere", "status"], ["status", "-o", "xml"]):
+            with self.subTest(arguments):
+                self.assertEqual(self.cell.ctl(*arguments).returncode, 2)
+        done = cell.run([cell.COORDCTL, "status"], env={"PATH": "/usr/bin:/bin"})
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("COORD_ENDPOINTS", done.stderr)
+
+    def test_an_unreachable_cell_is_69(self):
+        port = cell.free_ports(1)
+        for arguments in (["status"], ["get", "/a"], ["put", "/a", "b"], ["lock", "/a"]):
+            with self.subTest(arguments):
+                message = self.refused("--endpoints", f"127.0.0.1:{port}", "--deadline", "300ms",
+                                       *arguments, code=69)
+                self.assertIn(str(port), message)
+
+    def test_help_is_there_for_every_command(self):
+        overview = cell.run([cell.COORDCTL, "--help"])
+        self.assertEqual(overview.returncode, 0)
+        for name in ("status ls get stat put create mkdir rm watch lock elect leader locks "
+                     "check session").split():
+            self.assertRegex(overview.stdout, rf"(?m)^  {name} ")
+            done = cell.run([cell.COORDCTL, name, "--help"])
+            self.assertEqual(done.returncode, 0)
+            self.assertTrue(done.stdout.startswith(f"Usage: coordctl {name} "))
+            self.assertEqual(done.stderr, "")
+
+    def test_bad_paths_are_refused_and_named(self):
+        for path in ("a", "", "//", "/a/", "/a//b", "/a/../b", "/./a", "/a\x01b", "/a\nb",
+                     "/" + "x" * 256, "/x" * 65, "/" + "/".join(["y" * 200] * 6)):
+            with self.subTest(path):
+                for arguments in (["put", "--parents", path, "1"], ["get", path], ["rm", path],
+                                  ["watch", path], ["lock", "--try", path]):
+                    self.refused(*arguments)
+        self.refused("put", b"/\xff\xfe".decode("utf-8", "surrogateescape"), "1")
+        self.refused("rm", "/")
+
+    def test_paths_in_the_local_cell_may_say_so(self):
+        self.cell.ok("put", "/ls/local/named", "1")
+        self.assertEqual(self.cell.ok("get", "/named"), "1\n")
+        self.assertEqual(self.cell.ok("get", "/ls/test/named"), "1\n")
+        self.refused("get", "/ls/elsewhere/named")
+
+
+if __name__ == "__main__":
+    cell.main()
