@@ -94,6 +94,14 @@ void acceptor_accept(struct acceptor *a, uint64_t slot, uint32_t kind, struct bl
     persist_entry(a, slot, out);
 }
 
+void acceptor_hold(struct acceptor *a, uint64_t slot)
+{
+    const struct log_entry *mine = log_get(&a->log, slot);
+
+    CHECK(slot == a->held + 1 && mine != NULL && mine->ballot == a->promised);
+    a->held = slot;
+}
+
 static bool same_value(const struct log_entry *a, const struct log_entry *b)
 {
     return a->kind == b->kind && slice_equal(blob_slice(a->value), blob_slice(b->value));

@@ -48,6 +48,9 @@ void acceptor_promise(struct acceptor *a, uint64_t ballot, struct paxos_effects 
 /* Accept (promised, slot, kind, value); the slot is at most held + 1. */
 void acceptor_accept(struct acceptor *a, uint64_t slot, uint32_t kind, struct blob *value,
                      struct paxos_effects *out);
+/* The slot behind `held` is in the log already, accepted in `promised` before this
+ * process started. */
+void acceptor_hold(struct acceptor *a, uint64_t slot);
 /* Take a value known to be chosen, with the ballot in which another accepted it,
  * for the slot behind `chosen`. */
 void acceptor_learn(struct acceptor *a, const struct log_entry *entry, struct paxos_effects *out);

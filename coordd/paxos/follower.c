@@ -118,8 +118,12 @@ static bool take_entries(struct paxos *p, const struct message *m, struct paxos_
         const struct log_entry *mine = log_get(&a->log, entry->slot);
 
         CHECK(entry->slot == m->previous_slot + 1 + i); /* the codec numbers them */
-        if (entry->slot <= a->chosen || (mine != NULL && mine->ballot == m->ballot))
+        if (entry->slot <= a->held)
             continue; /* a duplicate */
+        if (mine != NULL && mine->ballot == m->ballot) {
+            acceptor_hold(a, entry->slot); /* accepted before a restart */
+            continue;
+        }
         if (a->full)
             break;
         acceptor_accept(a, entry->slot, entry->kind, entry->value, out);
