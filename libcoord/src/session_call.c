@@ -224,6 +224,8 @@ static void cancel(struct client_session *s, struct client_call *acquire)
 
 static void give_up_acquire(struct client_session *s, struct client_call *c, enum err status)
 {
+    if (c->cancel != NULL)
+        return; /* given up before */
     /* Whatever the servers make of it, it will not be held: if it was sent, the
      * Cancel sees to that. So the caller can be told "no" at once. */
     bool refused = c->answered && c->status != ERR_OK;
@@ -310,10 +312,14 @@ void client_calls_tick(struct client_session *s)
 
 /* ---- answers ---- */
 
-/* It was refused before it was ordered. Sent again it needs a new seq, unless an
- * earlier sending may have been ordered. */
-static void retry_later(struct client_session *s, struct client_call *c)
+/* It was refused before it was ordered: THROTTLED; or it was sent again and a
+ * server says MAYBE_APPLIED, for a higher seq was applied and no answer to this
+ * one is kept. Sent again it needs a new seq then, and also if it was sent just
+ * once; else an earlier sending may have been ordered, and it keeps its own. */
+static void retry_later(struct client_session *s, struct client_call *c, enum err status)
 {
+    if (status == ERR_MAYBE_APPLIED)
+        c->resent = false;
     c->retry_at_ns = s->now_ns + ms_to_ns(CLIENT_SESSION_THROTTLED_MS);
     s->retry_min_ns = ns_min(s->retry_min_ns, c->retry_at_ns);
 }
@@ -322,6 +328,13 @@ static bool must_come_through(const struct client_call *c)
 {
     return c->kind == CLIENT_CALL_RELEASE || c->kind == CLIENT_CALL_CANCEL ||
            c->kind == CLIENT_CALL_END;
+}
+
+static bool must_be_retried(const struct client_call *c, enum err status)
+{
+    if (must_come_through(c))
+        return status == ERR_THROTTLED || status == ERR_MAYBE_APPLIED;
+    return status == ERR_THROTTLED && c->resent && !is_read(c);
 }
 
 static void acquire_given_up_answered(struct client_session *s, struct client_call *c)
@@ -385,8 +398,10 @@ void client_call_answered(struct client_session *s, uint64_t seq, const Coord__V
     prompt_clear(s, c);
     if (status == ERR_EXPIRED) {
         client_gone(s);
-    } else if (status == ERR_THROTTLED && !is_read(c) && (c->resent || must_come_through(c))) {
-        retry_later(s, c);
+    } else if (must_be_retried(c, status)) {
+        retry_later(s, c, status);
+    } else if (c->kind == CLIENT_CALL_ACQUIRE && status == ERR_MAYBE_APPLIED) {
+        give_up_acquire(s, c, ERR_THROTTLED);
     } else {
         c->answered = true;
         c->status = status;

@@ -187,6 +187,7 @@ void client_watch_answered(struct client_session *s, uint64_t request,
         return;
     }
     w->answered = true;
+    w->exists = answer->body_case == COORD__V1__ANSWER__BODY_STAT;
     w->seen = w->floor = answer->revision;
     if (s->state == CLIENT_SESSION_SAFE)
         tell(s, w, ERR_OK, answer);
@@ -194,12 +195,26 @@ void client_watch_answered(struct client_session *s, uint64_t request,
         client_answer_keep(&w->kept, answer);
 }
 
+/* What a registration brings of the past need not be in order, only newer than
+ * what was known; afterwards revisions do not fall. */
+static bool is_old(const struct client_watch *w, uint64_t revision)
+{
+    bool catching_up = !list_empty(&w->link);
+    return revision <= w->floor || (!catching_up && revision < w->seen);
+}
+
 void client_watch_event(struct client_session *s, const Coord__V1__Event *event)
 {
     struct client_watch *w = watch_find(s, event->watch);
-    if (w == NULL || !w->answered || event->revision <= w->floor || event->revision < w->seen)
+    if (w == NULL || !w->answered || is_old(w, event->revision))
         return;
-    w->seen = event->revision;
+    if (event->revision > w->seen)
+        w->seen = event->revision;
+    /* A server does not know whether we know that there is no such node. */
+    bool deleted = event->kind == COORD__V1__EVENT__KIND__DELETED;
+    if (deleted && !w->exists)
+        return;
+    w->exists = !deleted;
     client_effect_add(s, CLIENT_EFFECT_WATCHED)->event = event;
 }
 
