@@ -86,12 +86,12 @@ static void fill(const struct setting *settings, size_t count, struct args *ret)
     ret->args.args = ret->list;
 }
 
-void args_server(struct args *ret)
+void rpc_args_server(struct args *ret)
 {
     fill(server_settings, sizeof server_settings / sizeof server_settings[0], ret);
 }
 
-void args_peer(struct args *ret)
+void rpc_args_peer(struct args *ret)
 {
     fill(peer_settings, sizeof peer_settings / sizeof peer_settings[0], ret);
 }

@@ -109,25 +109,25 @@ struct args {
     grpc_channel_args args; /* points into list */
     grpc_arg list[ARGS_MAX];
 };
-void args_server(struct args *ret);
-void args_peer(struct args *ret);
+void rpc_args_server(struct args *ret);
+void rpc_args_peer(struct args *ret);
 
 /* refuse.c: takes the call over, answers it with a status and nothing else. */
-void refuse_call(struct rpc *rpc, grpc_call *call, grpc_status_code status, const char *text);
+void rpc_refuse_call(struct rpc *rpc, grpc_call *call, grpc_status_code status, const char *text);
 
 /* stream.c: takes the call over. */
-void stream_accept(struct rpc *rpc, grpc_call *call, enum replica_stream_kind kind);
-void streams_flush(struct rpc *rpc);
-void streams_end_lingering(struct rpc *rpc, int64_t now_ns);
-int64_t streams_wake_at_ns(const struct rpc *rpc);
-void streams_stop(struct rpc *rpc, const char *text);
+void rpc_stream_accept(struct rpc *rpc, grpc_call *call, enum replica_stream_kind kind);
+void rpc_streams_flush(struct rpc *rpc);
+void rpc_streams_end_lingering(struct rpc *rpc, int64_t now_ns);
+int64_t rpc_streams_wake_at_ns(const struct rpc *rpc);
+void rpc_streams_stop(struct rpc *rpc, const char *text);
 
 /* links.c */
-void links_init(struct rpc *rpc, const struct replica_member *members, uint32_t count);
-void link_accept(struct rpc *rpc, grpc_call *call, const grpc_metadata_array *metadata);
-void links_dial_due(struct rpc *rpc, int64_t now_ns);
-int64_t links_wake_at_ns(const struct rpc *rpc);
-void links_flush(struct rpc *rpc);
-void links_stop(struct rpc *rpc);
+void rpc_links_init(struct rpc *rpc, const struct replica_member *members, uint32_t count);
+void rpc_link_accept(struct rpc *rpc, grpc_call *call, const grpc_metadata_array *metadata);
+void rpc_links_dial_due(struct rpc *rpc, int64_t now_ns);
+int64_t rpc_links_wake_at_ns(const struct rpc *rpc);
+void rpc_links_flush(struct rpc *rpc);
+void rpc_links_stop(struct rpc *rpc);
 
 #endif

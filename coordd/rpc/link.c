@@ -173,7 +173,7 @@ void link_send(struct link *l, grpc_slice bytes)
     }
 }
 
-void links_flush(struct rpc *rpc)
+void rpc_links_flush(struct rpc *rpc)
 {
     struct list *first;
     while ((first = list_first(&rpc->links_dirty)) != NULL) {

@@ -120,10 +120,10 @@ static void refuse_link(struct rpc *rpc, grpc_call *call, const char *why)
         rpc->refusal_until_ns = now_ns + ms_to_ns(REFUSAL_QUIET_MS);
         rpc_tell(rpc, RPC_NOTE_LINK_REFUSED, 0, why);
     }
-    refuse_call(rpc, call, GRPC_STATUS_FAILED_PRECONDITION, why);
+    rpc_refuse_call(rpc, call, GRPC_STATUS_FAILED_PRECONDITION, why);
 }
 
-void link_accept(struct rpc *rpc, grpc_call *call, const grpc_metadata_array *metadata)
+void rpc_link_accept(struct rpc *rpc, grpc_call *call, const grpc_metadata_array *metadata)
 {
     char why[RPC_LINK_NOTE_BYTES];
     struct peer *p = find_caller(rpc, metadata, why, sizeof why);
@@ -231,7 +231,7 @@ static void peer_dial(struct peer *p)
     p->link = l;
 
     struct args args;
-    args_peer(&args);
+    rpc_args_peer(&args);
     grpc_channel_credentials *insecure = grpc_insecure_credentials_create();
     l->channel = grpc_channel_create(p->target, insecure, &args.args);
     grpc_channel_credentials_release(insecure);
@@ -260,7 +260,7 @@ static void peer_dial(struct peer *p)
 
 /* ---- the door ---- */
 
-void links_init(struct rpc *rpc, const struct replica_member *members, uint32_t count)
+void rpc_links_init(struct rpc *rpc, const struct replica_member *members, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (members[i].id == rpc->self)
@@ -278,7 +278,7 @@ void links_init(struct rpc *rpc, const struct replica_member *members, uint32_t 
     }
 }
 
-void links_dial_due(struct rpc *rpc, int64_t now_ns)
+void rpc_links_dial_due(struct rpc *rpc, int64_t now_ns)
 {
     for (uint32_t i = 0; i < rpc->peers_count; i++) {
         if (rpc->peers[i].dial_at_ns <= now_ns)
@@ -286,7 +286,7 @@ void links_dial_due(struct rpc *rpc, int64_t now_ns)
     }
 }
 
-int64_t links_wake_at_ns(const struct rpc *rpc)
+int64_t rpc_links_wake_at_ns(const struct rpc *rpc)
 {
     int64_t at_ns = NEVER_NS;
     for (uint32_t i = 0; i < rpc->peers_count; i++)
@@ -311,7 +311,7 @@ void rpc_send_peer(struct rpc *rpc, uint32_t peer, struct blob *bytes)
     link_send(l, grpc_slice_ref(rpc->shared_slice));
 }
 
-void links_stop(struct rpc *rpc)
+void rpc_links_stop(struct rpc *rpc)
 {
     for (uint32_t i = 0; i < rpc->peers_count; i++) {
         struct peer *p = &rpc->peers[i];

@@ -91,7 +91,7 @@ bool probe_serves(const char *address, uint32_t timeout_ms)
 
     grpc_init();
     struct args args;
-    args_peer(&args);
+    rpc_args_peer(&args);
     grpc_channel_credentials *insecure = grpc_insecure_credentials_create();
     grpc_channel *channel = grpc_channel_create(target, insecure, &args.args);
     grpc_channel_credentials_release(insecure);

@@ -22,7 +22,7 @@ static void refusal_done(struct rpc_tag *tag, bool ok)
     free(r);
 }
 
-void refuse_call(struct rpc *rpc, grpc_call *call, grpc_status_code status, const char *text)
+void rpc_refuse_call(struct rpc *rpc, grpc_call *call, grpc_status_code status, const char *text)
 {
     struct refusal *r = check_calloc(1, sizeof *r);
     r->tag.done = refusal_done;

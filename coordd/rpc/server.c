@@ -103,22 +103,22 @@ static void accept_dispatch(struct accept *a)
 {
     struct rpc *rpc = a->rpc;
     if (rpc_slice_is(a->details.method, "/coord.v1.Coord/Session"))
-        stream_accept(rpc, a->call, REPLICA_STREAM_SESSION);
+        rpc_stream_accept(rpc, a->call, REPLICA_STREAM_SESSION);
     else if (rpc_slice_is(a->details.method, "/coord.v1.Coord/KeepAlive"))
-        stream_accept(rpc, a->call, REPLICA_STREAM_KEEPALIVE);
+        rpc_stream_accept(rpc, a->call, REPLICA_STREAM_KEEPALIVE);
     else if (rpc_slice_is(a->details.method, "/coord.v1.Coord/Execute"))
-        stream_accept(rpc, a->call, REPLICA_STREAM_EXECUTE);
+        rpc_stream_accept(rpc, a->call, REPLICA_STREAM_EXECUTE);
     else if (rpc_slice_is(a->details.method, "/coord.v1.Replica/Link"))
-        link_accept(rpc, a->call, &a->metadata);
+        rpc_link_accept(rpc, a->call, &a->metadata);
     else
-        refuse_call(rpc, a->call, GRPC_STATUS_UNIMPLEMENTED, "unknown method");
+        rpc_refuse_call(rpc, a->call, GRPC_STATUS_UNIMPLEMENTED, "unknown method");
 }
 
 static void accept_done(struct rpc_tag *tag, bool ok)
 {
     struct accept *a = container_of(tag, struct accept, tag);
     if (ok && a->rpc->stopping)
-        refuse_call(a->rpc, a->call, GRPC_STATUS_UNAVAILABLE, "the server is stopping");
+        rpc_refuse_call(a->rpc, a->call, GRPC_STATUS_UNAVAILABLE, "the server is stopping");
     else if (ok)
         accept_dispatch(a);
     grpc_call_details_destroy(&a->details);
@@ -149,18 +149,18 @@ static bool take_completion(struct rpc *rpc, int64_t wait_ns)
 
 void rpc_flush(struct rpc *rpc)
 {
-    links_flush(rpc); /* peers first: their disks are what clients wait for */
-    streams_flush(rpc);
+    rpc_links_flush(rpc); /* peers first: their disks are what clients wait for */
+    rpc_streams_flush(rpc);
 }
 
 void rpc_poll(struct rpc *rpc, int64_t deadline_ns)
 {
     int64_t now_ns = rpc_now_ns();
-    links_dial_due(rpc, now_ns);
-    streams_end_lingering(rpc, now_ns);
+    rpc_links_dial_due(rpc, now_ns);
+    rpc_streams_end_lingering(rpc, now_ns);
     rpc_flush(rpc);
-    int64_t until_ns = ns_min(deadline_ns, links_wake_at_ns(rpc));
-    until_ns = ns_min(until_ns, streams_wake_at_ns(rpc));
+    int64_t until_ns = ns_min(deadline_ns, rpc_links_wake_at_ns(rpc));
+    until_ns = ns_min(until_ns, rpc_streams_wake_at_ns(rpc));
     int64_t wait_ns = until_ns - now_ns;
     for (int i = 0; i < RPC_ROUND_EVENTS_MAX; i++) {
         if (!take_completion(rpc, i == 0 ? wait_ns : 0))
@@ -269,7 +269,7 @@ enum rpc_result rpc_new(const struct rpc_options *options, struct rpc **ret, cha
     list_init(&rpc->links_dirty);
 
     struct args args;
-    args_server(&args);
+    rpc_args_server(&args);
     rpc->queue = grpc_completion_queue_create_for_next(NULL);
     rpc->server = grpc_server_create(&args.args, NULL);
     grpc_server_register_completion_queue(rpc->server, rpc->queue, NULL);
@@ -279,7 +279,7 @@ enum rpc_result rpc_new(const struct rpc_options *options, struct rpc **ret, cha
         rpc_free(rpc, "");
         return result;
     }
-    links_init(rpc, options->members, options->members_count);
+    rpc_links_init(rpc, options->members, options->members_count);
     grpc_server_start(rpc->server);
     for (int i = 0; i < RPC_ACCEPTS_POSTED; i++) {
         rpc->accepts[i].tag.done = accept_done;
@@ -314,8 +314,8 @@ void rpc_free(struct rpc *rpc, const char *text)
     rpc->stopping = true;
     rpc->down_tag.done = server_down;
     grpc_server_shutdown_and_notify(rpc->server, rpc->queue, &rpc->down_tag);
-    links_stop(rpc);
-    streams_stop(rpc, text);
+    rpc_links_stop(rpc);
+    rpc_streams_stop(rpc, text);
     drain(rpc, now_ns + ms_to_ns(SHUTDOWN_POLITE_MS));
     grpc_server_cancel_all_calls(rpc->server);
     drain(rpc, now_ns + ms_to_ns(SHUTDOWN_TOTAL_MS));

@@ -267,10 +267,10 @@ static void stream_on_end(struct rpc_tag *tag, bool ok)
     stream_free_if_done(s);
 }
 
-void stream_accept(struct rpc *rpc, grpc_call *call, enum replica_stream_kind kind)
+void rpc_stream_accept(struct rpc *rpc, grpc_call *call, enum replica_stream_kind kind)
 {
     if (rpc->streams_count >= RPC_STREAMS_MAX) {
-        refuse_call(rpc, call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many streams");
+        rpc_refuse_call(rpc, call, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many streams");
         return;
     }
     struct stream *s = check_calloc(1, sizeof *s);
@@ -326,7 +326,7 @@ void rpc_close_stream(struct rpc *rpc, uint64_t stream, enum stream_status statu
         stream_end(s, status, text);
 }
 
-void streams_flush(struct rpc *rpc)
+void rpc_streams_flush(struct rpc *rpc)
 {
     struct list *first;
     while ((first = list_first(&rpc->streams_dirty)) != NULL) {
@@ -335,13 +335,13 @@ void streams_flush(struct rpc *rpc)
     }
 }
 
-int64_t streams_wake_at_ns(const struct rpc *rpc)
+int64_t rpc_streams_wake_at_ns(const struct rpc *rpc)
 {
     struct list *first = list_first(&rpc->streams_linger);
     return first == NULL ? NEVER_NS : container_of(first, struct stream, linger)->linger_until_ns;
 }
 
-void streams_end_lingering(struct rpc *rpc, int64_t now_ns)
+void rpc_streams_end_lingering(struct rpc *rpc, int64_t now_ns)
 {
     struct list *first;
     while ((first = list_first(&rpc->streams_linger)) != NULL) {
@@ -353,13 +353,13 @@ void streams_end_lingering(struct rpc *rpc, int64_t now_ns)
     }
 }
 
-void streams_stop(struct rpc *rpc, const char *text)
+void rpc_streams_stop(struct rpc *rpc, const char *text)
 {
     for (uint32_t i = 0; i < rpc->streams_capacity; i++) {
         if (rpc->streams[i] != NULL)
             stream_end(rpc->streams[i], STREAM_STATUS_UNAVAILABLE, text);
     }
-    streams_flush(rpc);
+    rpc_streams_flush(rpc);
 }
 
 uint32_t rpc_streams_count(const struct rpc *rpc)

@@ -1,0 +1,137 @@
+/* driver.c - see driver.h. */
+#define _GNU_SOURCE
+#include "coordd/main/driver.h"
+
+#include <unistd.h>
+
+#include "coordd/main/clock.h"
+#include "coordd/main/exit_codes.h"
+#include "coordd/main/log.h"
+#include "libcoord/base/units.h"
+
+void driver_init(struct driver *d, struct replica *replica)
+{
+    *d = (struct driver){.replica = replica, .wake_at_ns = 0};
+    effects_init(&d->effects);
+}
+
+void driver_release(struct driver *d)
+{
+    effects_release(&d->effects);
+}
+
+static void write_note(const struct effect *e)
+{
+    switch (e->note) {
+    case NOTE_ROLE:
+        LOG_INFO("role", log_text("role", e->text), log_number("ballot", e->number));
+        break;
+    case NOTE_SERVING:
+        LOG_INFO("serving", log_number("ballot", e->number));
+        break;
+    case NOTE_SESSION:
+        LOG_INFO("session", log_text("what", e->text), log_number("session", e->number));
+        break;
+    case NOTE_PEER:
+        LOG_WARNING("peer", log_number("peer", e->number), log_text("text", e->text));
+        break;
+    case NOTE_WARNING:
+        LOG_WARNING("replica", log_text("text", e->text), log_number("number", e->number));
+        break;
+    }
+}
+
+/* No clean-up: what is not durable by now must not become so. */
+_Noreturn static void halt(const struct effect *e)
+{
+    LOG_ERROR("halt", log_text("text", e->text));
+    _exit(COORDD_EXIT_HALTED);
+}
+
+static void execute(struct driver *d, const struct effect *e)
+{
+    switch (e->kind) {
+    case EFFECT_PERSIST_PROMISE:
+    case EFFECT_PERSIST_ENTRY:
+    case EFFECT_PERSIST_LEASE:
+        break; /* handed to the log thread already, all of the step together */
+    case EFFECT_SEND_PEER:
+        rpc_send_peer(d->rpc, e->peer, e->bytes);
+        break;
+    case EFFECT_SEND_STREAM:
+        rpc_send_stream(d->rpc, e->stream, e->bytes);
+        break;
+    case EFFECT_CLOSE_STREAM:
+        rpc_close_stream(d->rpc, e->stream, e->status, e->text);
+        break;
+    case EFFECT_READ_LOG:
+        journal_read(d->journal, e);
+        break;
+    case EFFECT_NOTE:
+        write_note(e);
+        break;
+    case EFFECT_HALT:
+        halt(e);
+    }
+}
+
+static bool has_persist(const struct effects *effects)
+{
+    for (uint32_t i = 0; i < effects->count; i++) {
+        enum effect_kind kind = effects->list[i].kind;
+        if (kind == EFFECT_PERSIST_PROMISE || kind == EFFECT_PERSIST_ENTRY ||
+            kind == EFFECT_PERSIST_LEASE)
+            return true;
+    }
+    return false;
+}
+
+static void write_link(const struct replica_event *event)
+{
+    static const char *const states[] = {
+        [REPLICA_LINK_UP] = "up", [REPLICA_LINK_DOWN] = "down", [REPLICA_LINK_REFUSED] = "refused"};
+    LOG_INFO("link", log_number("peer", event->peer), log_text("state", states[event->link]));
+}
+
+void driver_take_event(void *driver, struct replica_event *event)
+{
+    struct driver *d = driver;
+    if (event->kind == REPLICA_EVENT_PEER_LINK)
+        write_link(event);
+    event->now_ns = clock_now_ns();
+    event->wall_ms = clock_wall_ms();
+    replica_step(d->replica, event, &d->effects);
+    d->wake_at_ns = d->effects.wake_at_ns;
+    /* The disk is the slowest: it begins first. */
+    if (has_persist(&d->effects))
+        journal_persist(d->journal, &d->effects);
+    for (uint32_t i = 0; i < d->effects.count; i++)
+        execute(d, &d->effects.list[i]);
+    effects_clear(&d->effects);
+}
+
+void driver_take_note(void *driver, enum rpc_note note, uint32_t peer, const char *text)
+{
+    (void)driver;
+    switch (note) {
+    case RPC_NOTE_LINK_REJECTED:
+        LOG_ERROR("link-rejected", log_number("peer", peer), log_text("text", text));
+        break;
+    case RPC_NOTE_LINK_REFUSED:
+        LOG_ERROR("link-refused", log_text("text", text));
+        break;
+    case RPC_NOTE_LINK_BROKEN:
+        LOG_INFO("link-broken", log_number("peer", peer), log_text("text", text));
+        break;
+    }
+}
+
+void driver_round(struct driver *d, int64_t until_ns)
+{
+    rpc_poll(d->rpc, ns_min(d->wake_at_ns, until_ns));
+    journal_take(d->journal, driver_take_event, d);
+    if (clock_now_ns() >= d->wake_at_ns) {
+        struct replica_event event = {.kind = REPLICA_EVENT_TIME};
+        driver_take_event(d, &event);
+    }
+}
