@@ -127,7 +127,8 @@ void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, ui
                     const Coord__V1__Write *write);
 void requests_read(struct replica *r, struct client_stream *s, uint64_t seq,
                    const Coord__V1__Read *read);
-void requests_execute(struct replica *r, struct client_stream *s, struct slice bytes);
+void requests_execute(struct replica *r, struct client_stream *s,
+                      const Coord__V1__ExecuteRequest *m);
 void requests_park(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t wait_slot,
                    struct slice bytes);
 void requests_unpark(struct replica *r);

@@ -302,19 +302,11 @@ void requests_drop_parked(struct replica *r)
 
 /* ---- without a session ---- */
 
-void requests_execute(struct replica *r, struct client_stream *s, struct slice bytes)
+void requests_execute(struct replica *r, struct client_stream *s,
+                      const Coord__V1__ExecuteRequest *m)
 {
-    ProtobufCAllocator allocator = arena_allocator(&r->arena);
-    Coord__V1__ExecuteRequest *m =
-        coord__v1__execute_request__unpack(&allocator, bytes.length, bytes.data);
     Coord__V1__Command command = COORD__V1__COMMAND__INIT;
 
-    if (m == NULL || s->begun) {
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT,
-                    m == NULL ? "not an ExecuteRequest" : "one request only");
-        return;
-    }
-    s->begun = true;
     if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST_READ &&
         (r->leading || m->read->op_case == COORD__V1__READ__OP_STATUS)) {
         requests_read(r, s, 0, m->read);

@@ -1,10 +1,12 @@
 /* streams.c - clients' streams: what comes in on them, and the queue of what is
  * to go out, events and answers in one order. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "coordd/replica/inner.h"
 #include "coordd/replica/wire.h"
+#include "coordd/state/scan.h"
 #include "libcoord/base/check.h"
 
 /* Field numbers of proto/coord/v1/coord.proto. */
@@ -294,16 +296,33 @@ static void request(struct replica *r, struct client_stream *s, const Coord__V1_
     }
 }
 
-static void session_message(struct replica *r, struct client_stream *s, struct slice bytes)
+/* NULL, and the stream is ended, if the bytes are no message of this type or
+ * have a string that a decoder would misread. In the arena, until it is reset. */
+static void *unpack(struct replica *r, struct client_stream *s,
+                    const ProtobufCMessageDescriptor *type, struct slice bytes)
 {
     ProtobufCAllocator allocator = arena_allocator(&r->arena);
-    Coord__V1__SessionRequest *m =
-        coord__v1__session_request__unpack(&allocator, bytes.length, bytes.data);
+    const char *field = "";
+    void *m = NULL;
+    char why[80];
 
+    if (scan_strings(type, bytes, &field) == ERR_OK)
+        m = protobuf_c_message_unpack(type, &allocator, bytes.length, bytes.data);
     if (m == NULL) {
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "not a SessionRequest");
-        return;
+        snprintf(why, sizeof why, "not a sound %s%s%s", type->short_name,
+                 field[0] == '\0' ? "" : ": ", field);
+        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, why);
     }
+    return m;
+}
+
+static void session_message(struct replica *r, struct client_stream *s, struct slice bytes)
+{
+    Coord__V1__SessionRequest *m =
+        unpack(r, s, &coord__v1__session_request__descriptor, bytes);
+
+    if (m == NULL)
+        return;
     if (!r->leading) {
         streams_redirect(r, s);
         return;
@@ -328,14 +347,11 @@ static void session_message(struct replica *r, struct client_stream *s, struct s
 
 void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes)
 {
-    ProtobufCAllocator allocator = arena_allocator(&r->arena);
     Coord__V1__KeepAliveRequest *m =
-        coord__v1__keep_alive_request__unpack(&allocator, bytes.length, bytes.data);
+        unpack(r, s, &coord__v1__keep_alive_request__descriptor, bytes);
 
-    if (m == NULL) {
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "not a KeepAliveRequest");
+    if (m == NULL)
         return;
-    }
     if (!r->leading) {
         streams_redirect(r, s);
         return;
@@ -367,6 +383,16 @@ void streams_beats(struct replica *r, struct client_stream *s, struct slice byte
     }
 }
 
+static void execute_message(struct replica *r, struct client_stream *s, struct slice bytes)
+{
+    Coord__V1__ExecuteRequest *m =
+        unpack(r, s, &coord__v1__execute_request__descriptor, bytes);
+
+    s->begun = true;
+    if (m != NULL)
+        requests_execute(r, s, m);
+}
+
 void streams_message(struct replica *r, const struct replica_event *e)
 {
     struct client_stream *s = streams_find(r, e->stream);
@@ -377,7 +403,9 @@ void streams_message(struct replica *r, const struct replica_event *e)
         session_message(r, s, e->bytes);
     else if (s->kind == REPLICA_STREAM_KEEPALIVE)
         streams_beats(r, s, e->bytes);
+    else if (s->begun)
+        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "one request only");
     else
-        requests_execute(r, s, e->bytes);
+        execute_message(r, s, e->bytes);
     arena_reset(&r->arena);
 }
