@@ -1,0 +1,12 @@
+/* check_lease.h - at most one replica believes that it leads and nobody else can.
+ *
+ * Compared in true time, each belief by its owner's own clock. */
+#ifndef TESTS_SIM_CHECK_LEASE_H
+#define TESTS_SIM_CHECK_LEASE_H
+
+struct sim;
+struct server;
+
+void check_lease(struct sim *s, const struct server *n);
+
+#endif

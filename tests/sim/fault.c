@@ -1,0 +1,331 @@
+/* fault.c - see fault.h. */
+#include "tests/sim/fault.h"
+
+#include <inttypes.h>
+
+#include "tests/sim/sim.h"
+
+typedef void fault(struct sim *s);
+
+static uint32_t mean_of(const struct swarm *w, uint32_t kind);
+
+static bool chance(struct sim *s, uint32_t ppm)
+{
+    return ppm > 0 && prng_chance(&s->fault_random, ppm, PPM);
+}
+
+/* A replica: often the leader, for that is where it hurts. */
+static struct server *victim(struct sim *s)
+{
+    if (chance(s, s->swarm.leader_bias_ppm))
+        for (uint32_t i = 0; i < s->swarm.members; i++)
+            if (server_is_up(&s->servers[i]) && s->servers[i].view.serving)
+                return &s->servers[i];
+    return &s->servers[prng_below(&s->fault_random, s->swarm.members)];
+}
+
+static int64_t restart_after(struct sim *s)
+{
+    return sim_around_ms(&s->fault_random, s->swarm.restart_ms);
+}
+
+/* ---- processes ---- */
+
+static void kill_one(struct sim *s, enum server_death death)
+{
+    struct server *n = victim(s);
+    if (!server_is_up(n))
+        return;
+    if (chance(s, s->swarm.crash_in_step_ppm)) {
+        n->dies_in_step = true;
+        n->death = death;
+        n->restart_after_ns = restart_after(s);
+        return;
+    }
+    if (death == SERVER_CRASH && prng_chance(&s->fault_random, 1, 5))
+        server_take(n, &(struct server_input){.kind = REPLICA_EVENT_STOP});
+    server_die(n, death, restart_after(s));
+}
+
+static void crash(struct sim *s)
+{
+    kill_one(s, SERVER_CRASH);
+}
+
+static void power_cut(struct sim *s)
+{
+    kill_one(s, SERVER_POWER_CUT);
+}
+
+static void blackout(struct sim *s)
+{
+    s->journal.counts[COUNT_BLACKOUTS]++;
+    journal_trace(&s->journal, "all lose power");
+    for (uint32_t i = 0; i < s->swarm.members; i++)
+        server_die(&s->servers[i], SERVER_POWER_CUT, restart_after(s));
+}
+
+/* a: life */
+static void on_server_resume(void *object, const struct queue_item *item)
+{
+    struct server *n = object;
+    if (n->life == item->a && n->pause_number == item->b)
+        server_resume(n);
+}
+
+static void pause_server(struct sim *s)
+{
+    struct server *n = victim(s);
+    if (!server_is_up(n) || server_is_paused(n))
+        return;
+    s->journal.counts[COUNT_REPLICA_PAUSES]++;
+    server_pause(n);
+    sim_after(s, sim_around_ms(&s->fault_random, s->swarm.pause_ms), on_server_resume, n, n->life,
+              n->pause_number, 0, NULL);
+}
+
+static void on_host_resume(void *object, const struct queue_item *item)
+{
+    (void)item;
+    host_resume(object);
+}
+
+static void pause_host(struct sim *s)
+{
+    struct host *h = &s->hosts[prng_below(&s->fault_random, s->swarm.hosts)];
+    if (h->paused)
+        return;
+    s->journal.counts[COUNT_CLIENT_PAUSES]++;
+    host_pause(h);
+    sim_after(s, sim_around_ms(&s->fault_random, s->swarm.client_pause_ms), on_host_resume, h, 0, 0,
+              0, NULL);
+}
+
+static void crash_client(struct sim *s)
+{
+    struct client *c = &s->clients[prng_below(&s->fault_random, s->swarm.clients)];
+    if (c->session == NULL || c->host->paused)
+        return;
+    s->journal.counts[COUNT_CLIENT_CRASHES]++;
+    client_crash(c);
+    player_reopen_later(c);
+}
+
+/* ---- network: the places of `from` do not reach those of `to` ---- */
+
+static void for_pairs(struct sim *s, uint64_t from, uint64_t to,
+                      void (*change)(struct net *, uint32_t, uint32_t))
+{
+    for (uint32_t a = 0; a < NET_PLACES_MAX; a++)
+        for (uint32_t b = 0; b < NET_PLACES_MAX; b++)
+            if (a != b && (from >> a & 1) != 0 && (to >> b & 1) != 0)
+                change(&s->net, a, b);
+}
+
+static void network_changed(struct sim *s, uint64_t places)
+{
+    link_review_all(s);
+    for (uint32_t i = 0; i < s->swarm.hosts; i++)
+        if ((places >> net_host_place(i) & 1) != 0)
+            channel_host_silent(s, i);
+}
+
+/* a: from, b: to, c: both ways */
+static void on_mend(void *object, const struct queue_item *item)
+{
+    struct sim *s = object;
+    if (s->net.calm)
+        return;
+    for_pairs(s, item->a, item->b, net_mend);
+    if (item->c != 0)
+        for_pairs(s, item->b, item->a, net_mend);
+    journal_trace(&s->journal, "%#" PRIx64 " and %#" PRIx64 " reach each other again", item->a,
+                  item->b);
+    link_review_all(s);
+}
+
+static void cut_for_a_while(struct sim *s, uint64_t from, uint64_t to)
+{
+    bool both = !chance(s, s->swarm.one_way_ppm);
+    if (from == 0 || to == 0)
+        return;
+    if (!both && prng_chance(&s->fault_random, 1, 2)) {
+        uint64_t swap = from;
+        from = to;
+        to = swap;
+    }
+    s->journal.counts[both ? COUNT_PARTITIONS : COUNT_ONE_WAY_PARTITIONS]++;
+    journal_trace(&s->journal, "places %#" PRIx64 " %s %#" PRIx64, from,
+                  both ? "are cut off from" : "no longer reach", to);
+    for_pairs(s, from, to, net_cut);
+    if (both)
+        for_pairs(s, to, from, net_cut);
+    network_changed(s, from | to);
+    sim_after(s, sim_around_ms(&s->fault_random, s->swarm.cut_ms), on_mend, s, from, to, both,
+              NULL);
+}
+
+static uint64_t all_servers(const struct sim *s)
+{
+    return (UINT64_C(1) << s->swarm.members) - 1;
+}
+
+static uint64_t some_hosts(struct sim *s)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < s->swarm.hosts; i++)
+        if (prng_chance(&s->fault_random, 1, 2))
+            mask |= UINT64_C(1) << net_host_place(i);
+    return mask;
+}
+
+static void cut(struct sim *s)
+{
+    uint64_t group;
+    if (chance(s, s->swarm.isolate_ppm))
+        group = UINT64_C(1) << victim(s)->index;
+    else
+        group = prng_next(&s->fault_random) & all_servers(s);
+    /* Clients stand on either side, or see both. */
+    uint64_t near = 0, far = 0;
+    if (prng_chance(&s->fault_random, 1, 2)) {
+        near = some_hosts(s);
+        far = some_hosts(s) & ~near;
+    }
+    cut_for_a_while(s, group | near, (all_servers(s) & ~group) | far);
+}
+
+static void cut_clients(struct sim *s)
+{
+    uint64_t servers = prng_chance(&s->fault_random, 1, 2)
+                           ? all_servers(s)
+                           : prng_next(&s->fault_random) & all_servers(s);
+    cut_for_a_while(s, some_hosts(s), servers);
+}
+
+static void flap(struct sim *s)
+{
+    uint32_t one = (uint32_t)prng_below(&s->fault_random, s->swarm.members);
+    uint32_t other = (uint32_t)prng_below(&s->fault_random, s->swarm.members);
+    if (one == other)
+        return;
+    s->journal.counts[COUNT_FLAPS]++;
+    link_break(s, one, other);
+}
+
+/* ---- disks and clocks ---- */
+
+static void stall(struct sim *s)
+{
+    struct server *n = victim(s);
+    int64_t length = sim_around_ms(&s->fault_random, s->swarm.stall_ms);
+    s->journal.counts[COUNT_DISK_STALLS]++;
+    journal_trace(&s->journal, "%" PRIu32 "'s disk stalls", n->id);
+    n->stalled_until_ns = ns_max(n->stalled_until_ns, s->now_ns + length);
+}
+
+static void on_space(void *object, const struct queue_item *item)
+{
+    (void)item;
+    ((struct server *)object)->disk_full = false;
+}
+
+static void fill(struct sim *s)
+{
+    struct server *n = victim(s);
+    if (n->disk_full)
+        return;
+    s->journal.counts[COUNT_DISK_FULL]++;
+    journal_trace(&s->journal, "%" PRIu32 "'s disk is full", n->id);
+    n->disk_full = true;
+    sim_after(s, sim_around_ms(&s->fault_random, s->swarm.full_ms), on_space, n, 0, 0, 0, NULL);
+}
+
+static struct clock *some_clock(struct sim *s)
+{
+    uint64_t at = prng_below(&s->clock_random, s->swarm.members + s->swarm.hosts);
+    return at < s->swarm.members ? &s->servers[at].clock
+                                 : &s->hosts[at - s->swarm.members].clock;
+}
+
+static void turn(struct sim *s)
+{
+    int64_t most = s->swarm.clock_ppm;
+    s->journal.counts[COUNT_CLOCK_TURNS]++;
+    clock_turn(some_clock(s), s->now_ns,
+               (int64_t)prng_below(&s->clock_random, (uint64_t)(2 * most + 1)) - most);
+}
+
+static void jump(struct sim *s)
+{
+    enum { JUMP_MS_MAX = 3600 * 1000 };
+    struct clock *c = some_clock(s);
+    s->journal.counts[COUNT_WALL_JUMPS]++;
+    c->wall_ms += (int64_t)prng_below(&s->clock_random, 2 * JUMP_MS_MAX) - JUMP_MS_MAX;
+}
+
+/* ---- timers ---- */
+
+static fault *const faults[] = {crash, power_cut, blackout,    pause_server, pause_host,
+                                crash_client, cut, cut_clients, flap,     stall,
+                                fill,  turn,      jump};
+enum { FAULT_KINDS = sizeof(faults) / sizeof(faults[0]) };
+
+static uint32_t mean_of(const struct swarm *w, uint32_t kind)
+{
+    const uint32_t means[FAULT_KINDS] = {
+        w->crash_every_ms,        w->power_every_ms,         w->blackout_every_ms,
+        w->pause_every_ms,        w->client_pause_every_ms,  w->client_crash_every_ms,
+        w->cut_every_ms,          w->client_cut_every_ms,    w->flap_every_ms,
+        w->stall_every_ms,        w->full_every_ms,          w->turn_every_ms,
+        w->wall_jump_every_ms,
+    };
+    return means[kind];
+}
+
+/* a: kind, b: number */
+static void on_fault(void *object, const struct queue_item *item)
+{
+    struct sim *s = object;
+    if (item->b != s->faults_number)
+        return;
+    faults[item->a](s);
+    sim_after(s, sim_around_ms(&s->fault_random, mean_of(&s->swarm, (uint32_t)item->a)), on_fault,
+              s, item->a, item->b, 0, NULL);
+}
+
+void fault_begin(struct sim *s)
+{
+    s->faults_number++;
+    for (uint32_t kind = 0; kind < FAULT_KINDS; kind++)
+        if (mean_of(&s->swarm, kind) > 0)
+            sim_after(s, sim_around_ms(&s->fault_random, mean_of(&s->swarm, kind)), on_fault, s,
+                      kind, s->faults_number, 0, NULL);
+}
+
+void fault_heal(struct sim *s)
+{
+    s->faults_number++;
+    journal_trace(&s->journal, "all is healed");
+    net_calm(&s->net);
+    uint32_t dead = s->swarm.dead_at_end;
+    for (uint32_t i = 0; i < s->swarm.members; i++) {
+        struct server *n = &s->servers[i];
+        n->disk_full = false;
+        n->stalled_until_ns = 0;
+        n->dies_in_step = false;
+        server_resume(n);
+        if (!server_is_up(n))
+            server_start(n);
+    }
+    while (dead > 0) {
+        struct server *n = &s->servers[prng_below(&s->fault_random, s->swarm.members)];
+        if (!server_is_up(n))
+            continue;
+        server_die(n, SERVER_CRASH, -1);
+        dead--;
+    }
+    for (uint32_t i = 0; i < s->swarm.hosts; i++)
+        host_resume(&s->hosts[i]);
+    link_review_all(s);
+}

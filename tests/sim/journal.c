@@ -1,0 +1,120 @@
+/* journal.c - see journal.h. */
+#include "tests/sim/journal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "libcoord/base/units.h"
+
+const char *verdict_text(enum verdict v)
+{
+    switch (v) {
+    case VERDICT_OK:
+        return "ok";
+    case VERDICT_SAFETY:
+        return "SAFETY";
+    case VERDICT_LIVENESS:
+        return "LIVENESS";
+    case VERDICT_CRASH:
+        return "CRASH";
+    }
+    return "?";
+}
+
+static const char *const count_names[COUNT_KINDS] = {
+    [COUNT_LEADER_CHANGES] = "leader changes",
+    [COUNT_CRASHES] = "crashes",
+    [COUNT_POWER_CUTS] = "power cuts of one",
+    [COUNT_BLACKOUTS] = "power cuts of all",
+    [COUNT_PARTITIONS] = "partitions",
+    [COUNT_ONE_WAY_PARTITIONS] = "one-way partitions",
+    [COUNT_FLAPS] = "flaps",
+    [COUNT_REPLICA_PAUSES] = "replica pauses",
+    [COUNT_CLIENT_PAUSES] = "client pauses",
+    [COUNT_CLIENT_CRASHES] = "client crashes",
+    [COUNT_DISK_STALLS] = "disk stalls",
+    [COUNT_DISK_FULL] = "full disks",
+    [COUNT_CLOCK_TURNS] = "clock rate changes",
+    [COUNT_WALL_JUMPS] = "wall clock jumps",
+    [COUNT_MESSAGES_LOST] = "messages lost",
+    [COUNT_MESSAGES_DUPLICATED] = "messages duplicated",
+    [COUNT_MESSAGES_REORDERED] = "messages reordered",
+    [COUNT_STREAMS_BROKEN] = "client streams broken",
+    [COUNT_REDIRECTS] = "redirects",
+    [COUNT_CALLS] = "calls",
+    [COUNT_WRITES_ACKNOWLEDGED] = "writes acknowledged",
+    [COUNT_READS_ANSWERED] = "reads answered",
+    [COUNT_CALLS_OF_UNKNOWN_OUTCOME] = "calls of unknown outcome",
+    [COUNT_SESSIONS_OPENED] = "sessions opened",
+    [COUNT_SESSIONS_ENDED] = "sessions ended",
+    [COUNT_SESSIONS_EXPIRED] = "sessions expired",
+    [COUNT_EXPIRIES_WITH_LOCKS] = "expiries under contention",
+    [COUNT_EXPIRIES_REFUSED] = "expiries of a deposed leader refused",
+    [COUNT_JEOPARDIES] = "jeopardies",
+    [COUNT_JEOPARDIES_SURVIVED] = "jeopardies survived",
+    [COUNT_GRANTS] = "grants",
+    [COUNT_HAND_OFFS] = "hand-offs",
+    [COUNT_GRANTS_THAT_CROSSED_A_CANCEL] = "grants that crossed a cancel",
+    [COUNT_STALE_SEQUENCERS_REFUSED] = "stale sequencers refused",
+    [COUNT_DUPLICATES_IN_LOG] = "duplicate commands in the log",
+    [COUNT_ANSWERS_GIVEN_AGAIN] = "answers given again",
+    [COUNT_WATCH_EVENTS] = "watch events",
+    [COUNT_CATCH_UPS] = "catch-ups",
+};
+
+const char *count_name(enum count c)
+{
+    return count_names[c];
+}
+
+void journal_init(struct journal *r, const int64_t *now_ns, FILE *trace)
+{
+    memset(r, 0, sizeof(*r));
+    r->verdict = VERDICT_OK;
+    r->now_ns = now_ns;
+    r->trace = trace;
+    r->hash = UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static uint64_t stir(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * UINT64_C(0xff51afd7ed558ccd);
+    return h ^ (h >> 32);
+}
+
+void journal_mix(struct journal *r, uint64_t a, uint64_t b)
+{
+    r->hash = stir(stir(stir(r->hash, (uint64_t)*r->now_ns), a), b);
+}
+
+static void write_time(const struct journal *r)
+{
+    int64_t us = *r->now_ns / 1000;
+    fprintf(r->trace, "%4" PRId64 ".%06" PRId64 " ", us / 1000000, us % 1000000);
+}
+
+void journal_trace_always(struct journal *r, const char *format, ...)
+{
+    va_list list;
+    write_time(r);
+    va_start(list, format);
+    vfprintf(r->trace, format, list);
+    va_end(list);
+    fputc('\n', r->trace);
+}
+
+void journal_fail(struct journal *r, enum verdict v, const char *format, ...)
+{
+    char text[sizeof(r->what)];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    journal_trace(r, "%s failure: %s", verdict_text(v), text);
+    if (journal_failed(r))
+        return;
+    r->verdict = v;
+    r->failed_at_ns = *r->now_ns;
+    memcpy(r->what, text, sizeof(text));
+}

@@ -1,0 +1,324 @@
+/* model.c - see model.h. Entries, sessions and versions; nodes and locks have
+ * files of their own. */
+#include "tests/sim/model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcoord/base/check.h"
+#include "libcoord/base/hash.h"
+#include "tests/sim/model_internal.h"
+
+/* ---- paths and versions ---- */
+
+uint32_t model_find(const struct model *m, const char *path)
+{
+    for (uint32_t i = 0; i < m->paths_count; i++)
+        if (strcmp(m->paths[i].text, path) == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+uint32_t model_name(struct model *m, const char *path)
+{
+    uint32_t found = model_find(m, path);
+    if (found != UINT32_MAX)
+        return found;
+    if (m->paths_count == m->paths_capacity) {
+        m->paths_capacity = m->paths_capacity == 0 ? 32 : 2 * m->paths_capacity;
+        m->paths = check_realloc(m->paths, m->paths_capacity * sizeof(m->paths[0]));
+    }
+    struct model_path *p = &m->paths[m->paths_count];
+    memset(p, 0, sizeof(*p));
+    CHECK(strlen(path) < sizeof(p->text));
+    snprintf(p->text, sizeof(p->text), "%s", path);
+    return m->paths_count++;
+}
+
+const struct model_version *model_at(const struct model *m, uint32_t path, uint64_t revision)
+{
+    const struct model_path *p = &m->paths[path];
+    for (uint32_t i = p->versions_count; i-- > 0;)
+        if (p->versions[i].revision <= revision)
+            return &p->versions[i];
+    return NULL;
+}
+
+const struct model_version *model_now(const struct model *m, uint32_t path)
+{
+    return model_at(m, path, UINT64_MAX);
+}
+
+bool model_alive(const struct model *m, uint32_t path)
+{
+    const struct model_version *v = model_now(m, path);
+    return v != NULL && v->alive;
+}
+
+uint64_t model_step(struct model *m)
+{
+    if (!m->changed)
+        m->revision++;
+    m->changed = true;
+    return m->revision;
+}
+
+struct model_version *model_change(struct model *m, uint32_t path)
+{
+    uint64_t revision = model_step(m);
+    struct model_path *p = &m->paths[path];
+    if (p->versions_count > 0 && p->versions[p->versions_count - 1].revision == revision)
+        return &p->versions[p->versions_count - 1];
+    if (p->versions_count == p->versions_capacity) {
+        p->versions_capacity = p->versions_capacity == 0 ? 32 : 2 * p->versions_capacity;
+        p->versions = check_realloc(p->versions, p->versions_capacity * sizeof(p->versions[0]));
+    }
+    struct model_version *v = &p->versions[p->versions_count++];
+    if (p->versions_count > 1)
+        *v = v[-1];
+    else
+        memset(v, 0, sizeof(*v));
+    v->revision = revision;
+    return v;
+}
+
+/* ---- life ---- */
+
+void model_init(struct model *m, struct journal *journal, const struct model_listener *listener)
+{
+    memset(m, 0, sizeof(*m));
+    m->journal = journal;
+    m->listener = *listener;
+    /* A new cell: revision 1 made the root. */
+    struct model_version *root = model_change(m, model_name(m, "/"));
+    root->alive = true;
+    root->instance = root->content_generation = root->lock_generation = 1;
+    root->children_generation = 1;
+    m->changed = false;
+}
+
+void model_release(struct model *m)
+{
+    for (uint32_t i = 0; i < m->paths_count; i++) {
+        free(m->paths[i].versions);
+        free(m->paths[i].claims);
+    }
+    for (uint32_t i = 0; i < m->sessions_count; i++)
+        free(m->sessions[i].answers);
+    free(m->paths);
+    free(m->sessions);
+    free(m->revision_after);
+    free(m->written);
+    memset(m, 0, sizeof(*m));
+}
+
+/* ---- sessions ---- */
+
+static struct model_session *session_of(struct model *m, uint64_t session)
+{
+    return session == 0 || session > m->sessions_count ? NULL : &m->sessions[session - 1];
+}
+
+const struct model_session *model_session(const struct model *m, uint64_t session)
+{
+    return session == 0 || session > m->sessions_count ? NULL : &m->sessions[session - 1];
+}
+
+struct model_answer *model_answer(struct model *m, uint64_t session, uint64_t seq)
+{
+    struct model_session *s = session_of(m, session);
+    if (s == NULL)
+        return NULL;
+    uint32_t low = 0, high = s->answers_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (s->answers[middle].seq < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->answers_count && s->answers[low].seq == seq ? &s->answers[low] : NULL;
+}
+
+static void add_answer(struct model_session *s, const struct model_answer *answer)
+{
+    if (s->answers_count == s->answers_capacity) {
+        s->answers_capacity = s->answers_capacity == 0 ? 64 : 2 * s->answers_capacity;
+        s->answers = check_realloc(s->answers, s->answers_capacity * sizeof(s->answers[0]));
+    }
+    s->answers[s->answers_count++] = *answer;
+}
+
+void model_tell(struct model *m, uint64_t session, uint64_t seq, enum err status,
+                uint64_t generation)
+{
+    struct model_answer *a = model_answer(m, session, seq);
+    if (a == NULL) /* the command at hand itself */
+        return;
+    a->waiting = false;
+    a->status = status;
+    a->revision = m->revision;
+    a->generation = generation;
+}
+
+static void open_session(struct model *m, const Coord__V1__OpenSession *c)
+{
+    uint64_t nonce_hash = hash_bytes(0, slice_of(c->nonce.data, c->nonce.len));
+    for (uint32_t i = 0; i < m->sessions_count; i++)
+        if (m->sessions[i].alive && m->sessions[i].nonce_hash == nonce_hash)
+            return; /* asked twice */
+    if (m->sessions_count == m->sessions_capacity) {
+        m->sessions_capacity = m->sessions_capacity == 0 ? 32 : 2 * m->sessions_capacity;
+        m->sessions = check_realloc(m->sessions, m->sessions_capacity * sizeof(m->sessions[0]));
+    }
+    m->sessions[m->sessions_count] =
+        (struct model_session){.id = m->sessions_count + 1, .nonce_hash = nonce_hash,
+                               .alive = true};
+    m->sessions_count++;
+    m->journal->counts[COUNT_SESSIONS_OPENED]++;
+}
+
+static bool contended(const struct model *m, uint64_t session)
+{
+    for (uint32_t i = 0; i < m->paths_count; i++) {
+        const struct model_path *p = &m->paths[i];
+        for (uint32_t k = 0; k + 1 < p->claims_count; k++)
+            if (p->claims[k].session == session && p->claims[k].generation != 0 &&
+                p->claims[p->claims_count - 1].generation == 0)
+                return true;
+    }
+    return false;
+}
+
+/* One entry: lines left, ephemeral nodes deleted, locks passed on. */
+static void end_session(struct model *m, struct model_session *s)
+{
+    s->alive = false;
+    model_leave_lines(m, s->id);
+    model_delete_ephemerals(m, s->id);
+    model_give_all_back(m, s->id);
+}
+
+static void expire_session(struct model *m, const Coord__V1__ExpireSession *c)
+{
+    struct model_session *s = session_of(m, c->session);
+    if (c->ballot < m->leader_ballot) {
+        m->journal->counts[COUNT_EXPIRIES_REFUSED]++;
+        return;
+    }
+    if (s == NULL || !s->alive)
+        return;
+    m->journal->counts[COUNT_SESSIONS_EXPIRED]++;
+    if (contended(m, c->session))
+        m->journal->counts[COUNT_EXPIRIES_WITH_LOCKS]++;
+    journal_trace(m->journal, "session %" PRIu64 " is expired by ballot %" PRIu64, c->session,
+                  c->ballot);
+    s->expired = true;
+    m->listener.expired(m->listener.context, c->session);
+    end_session(m, s);
+}
+
+/* ---- commands ---- */
+
+static enum err apply_one(struct model *m, struct model_session *s, const Coord__V1__Command *c,
+                          bool *ret_waits)
+{
+    uint64_t session = s == NULL ? 0 : s->id;
+    switch (c->op_case) {
+    case COORD__V1__COMMAND__OP_CREATE:
+        return model_create(m, s, c->create);
+    case COORD__V1__COMMAND__OP_PUT:
+        return model_put(m, c->put);
+    case COORD__V1__COMMAND__OP_DELETE:
+        return model_delete(m, session, c->delete_);
+    case COORD__V1__COMMAND__OP_ACQUIRE:
+        return model_acquire(m, session, c->seq, c->acquire, ret_waits);
+    case COORD__V1__COMMAND__OP_RELEASE:
+        return model_release_lock(m, session, c->release);
+    case COORD__V1__COMMAND__OP_CANCEL:
+        return model_cancel(m, session, c->cancel->acquire_seq);
+    case COORD__V1__COMMAND__OP_END_SESSION:
+        m->journal->counts[COUNT_SESSIONS_ENDED]++;
+        end_session(m, s);
+        return ERR_OK;
+    default:
+        return ERR_INTERNAL;
+    }
+}
+
+/* Exactly once: only a number above all before counts. */
+static void apply_in_session(struct model *m, const Coord__V1__Command *c)
+{
+    struct model_session *s = session_of(m, c->session);
+    if (s == NULL || !s->alive)
+        return;
+    uint64_t lowest = c->lowest < c->seq ? c->lowest : c->seq;
+    if (lowest > s->lowest)
+        s->lowest = lowest;
+    if (c->seq <= s->highest) {
+        m->journal->counts[COUNT_DUPLICATES_IN_LOG]++;
+        return;
+    }
+    s->highest = c->seq;
+    add_answer(s, &(struct model_answer){.seq = c->seq, .waiting = true});
+    bool waits = false;
+    enum err status = apply_one(m, s, c, &waits);
+    struct model_answer *a = model_answer(m, c->session, c->seq);
+    if (waits || !a->waiting)
+        return; /* in line, or granted */
+    a->waiting = false;
+    a->status = status;
+    a->revision = m->revision;
+}
+
+static void apply_command(struct model *m, const Coord__V1__Command *c)
+{
+    bool waits = false;
+    m->changed = false;
+    if (c->session != 0)
+        apply_in_session(m, c);
+    else if (c->op_case == COORD__V1__COMMAND__OP_OPEN_SESSION)
+        open_session(m, c->open_session);
+    else if (c->op_case == COORD__V1__COMMAND__OP_EXPIRE_SESSION)
+        expire_session(m, c->expire_session);
+    else
+        (void)apply_one(m, NULL, c, &waits);
+}
+
+static void apply_batch(struct model *m, const struct log_entry *entry)
+{
+    Coord__V1__Batch *batch =
+        coord__v1__batch__unpack(NULL, entry->value->length, entry->value->data);
+    if (batch == NULL) {
+        journal_fail(m->journal, VERDICT_SAFETY, "slot %" PRIu64 " holds no batch", entry->slot);
+        return;
+    }
+    for (size_t i = 0; i < batch->n_commands; i++)
+        apply_command(m, batch->commands[i]);
+    coord__v1__batch__free_unpacked(batch, NULL);
+}
+
+void model_follow(struct model *m, const struct truth *t)
+{
+    while (m->slot < t->prefix) {
+        const struct log_entry *entry = truth_chosen(t, ++m->slot);
+        if (m->slot >= m->revision_after_capacity) {
+            m->revision_after_capacity = 2 * m->slot + 512;
+            m->revision_after = check_realloc(
+                m->revision_after, m->revision_after_capacity * sizeof(m->revision_after[0]));
+        }
+        if (entry->kind == ENTRY_BATCH) {
+            apply_batch(m, entry);
+        } else if (entry->kind == ENTRY_LEADER_START) {
+            struct reader r = reader_of(blob_slice(entry->value));
+            uint64_t ballot = reader_u64(&r);
+            if (ballot > m->leader_ballot)
+                m->leader_ballot = ballot;
+        }
+        m->revision_after[m->slot] = m->revision;
+        journal_trace(m->journal, "slot %" PRIu64 " is chosen, kind %" PRIu32
+                      ", revision %" PRIu64, m->slot, entry->kind, m->revision);
+    }
+}

@@ -1,0 +1,165 @@
+/* said.c - see said.h. */
+#include "tests/sim/said.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "coord/v1/replica.pb-c.h"
+#include "libcoord/base/check.h"
+#include "tests/sim/scratch.h"
+
+static const Coord__V1__Message *decode(struct scratch *scratch, struct slice bytes)
+{
+    const Coord__V1__Envelope *envelope =
+        coord__v1__envelope__unpack(scratch_allocator(scratch), bytes.length, bytes.data);
+    if (envelope == NULL)
+        return NULL;
+    return coord__v1__message__unpack(scratch_allocator(scratch), envelope->body.len,
+                                      envelope->body.data);
+}
+
+static void check_promised(struct truth *t, uint32_t from, const struct disk *d, uint64_t ballot,
+                           const char *what)
+{
+    if (d->durable.promised < ballot)
+        journal_fail(t->journal, VERDICT_SAFETY,
+                    "member %" PRIu32 " sends %s of ballot %" PRIu64
+                    ", but only %" PRIu64 " is durable there",
+                    from, what, ballot, d->durable.promised);
+}
+
+static void check_chosen(struct truth *t, uint32_t from, uint64_t chosen, const char *what)
+{
+    if (chosen > t->prefix)
+        journal_fail(t->journal, VERDICT_SAFETY,
+                    "member %" PRIu32 " sends %s that calls slots to %" PRIu64
+                    " chosen; chosen are those to %" PRIu64,
+                    from, what, chosen, t->prefix);
+}
+
+/* Rows that were compared once in this ballot need not be again: T3 watches what
+ * replaces them. */
+static void check_held(struct truth *t, uint32_t from, uint32_t life, const struct disk *d,
+                       uint64_t ballot, uint64_t held)
+{
+    if (t->said_ballot[from] != ballot || t->said_life[from] != life) {
+        t->said_ballot[from] = ballot;
+        t->said_life[from] = life;
+        t->said_held[from] = 0;
+    }
+    for (uint64_t slot = t->said_held[from] + 1; slot <= held; slot++) {
+        const struct log_entry *row = disk_row(d, slot);
+        if (row == NULL || (row->ballot != ballot &&
+                            !truth_is_chosen(t, slot, truth_value_hash(row)))) {
+            journal_fail(t->journal, VERDICT_SAFETY,
+                        "member %" PRIu32 " says it holds slots to %" PRIu64 " in ballot %" PRIu64
+                        ", but slot %" PRIu64 " is %s there",
+                        from, held, ballot, slot, row == NULL ? "not durable" : "of another ballot");
+            return;
+        }
+        t->said_held[from] = slot;
+    }
+}
+
+void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk *d,
+                struct slice envelope)
+{
+    struct scratch scratch;
+    scratch_init(&scratch);
+    const Coord__V1__Message *m = decode(&scratch, envelope);
+    if (m == NULL) {
+        journal_fail(t->journal, VERDICT_SAFETY, "member %" PRIu32 " sends what nobody can read",
+                    from);
+        scratch_release(&scratch);
+        return;
+    }
+    switch (m->body_case) {
+    case COORD__V1__MESSAGE__BODY_PREPARE:
+        check_promised(t, from, d, m->prepare->ballot, "Prepare");
+        break;
+    case COORD__V1__MESSAGE__BODY_PROMISE:
+        check_promised(t, from, d, m->promise->ballot, "Promise");
+        check_chosen(t, from, m->promise->chosen, "Promise");
+        break;
+    case COORD__V1__MESSAGE__BODY_ACCEPT:
+        check_promised(t, from, d, m->accept->ballot, "Accept");
+        check_chosen(t, from, m->accept->chosen, "Accept");
+        break;
+    case COORD__V1__MESSAGE__BODY_ACCEPTED:
+        check_promised(t, from, d, m->accepted->ballot, "Accepted");
+        check_held(t, from, life, d, m->accepted->ballot, m->accepted->held);
+        break;
+    case COORD__V1__MESSAGE__BODY_PROBED:
+        check_chosen(t, from, m->probed->chosen, "Probed");
+        break;
+    case COORD__V1__MESSAGE__BODY_FETCHED:
+        if (m->fetched->n_entries > 0)
+            check_chosen(t, from, m->fetched->first_slot + m->fetched->n_entries - 1, "Fetched");
+        break;
+    default:
+        break;
+    }
+    scratch_release(&scratch);
+}
+
+void said_text(struct slice bytes, char *out, size_t out_bytes)
+{
+    struct scratch scratch;
+    scratch_init(&scratch);
+    const Coord__V1__Message *m = decode(&scratch, bytes);
+    if (m == NULL) {
+        snprintf(out, out_bytes, "?");
+        scratch_release(&scratch);
+        return;
+    }
+    switch (m->body_case) {
+    case COORD__V1__MESSAGE__BODY_PREPARE:
+        snprintf(out, out_bytes, "Prepare b %" PRIu64 " from slot %" PRIu64, m->prepare->ballot,
+                 m->prepare->first_slot);
+        break;
+    case COORD__V1__MESSAGE__BODY_PROMISE:
+        snprintf(out, out_bytes, "Promise b %" PRIu64 " chosen %" PRIu64 " entries %zu%s",
+                 m->promise->ballot, m->promise->chosen, m->promise->n_entries,
+                 m->promise->done ? " done" : "");
+        break;
+    case COORD__V1__MESSAGE__BODY_ACCEPT:
+        snprintf(out, out_bytes,
+                 "Accept b %" PRIu64 " after %" PRIu64 " entries %zu chosen %" PRIu64
+                 " round %" PRIu64 "%s",
+                 m->accept->ballot, m->accept->previous_slot, m->accept->n_entries,
+                 m->accept->chosen, m->accept->round, m->accept->healthy ? "" : " unhealthy");
+        break;
+    case COORD__V1__MESSAGE__BODY_ACCEPTED:
+        snprintf(out, out_bytes,
+                 "Accepted b %" PRIu64 " held %" PRIu64 " round %" PRIu64 "%s%s",
+                 m->accepted->ballot, m->accepted->held, m->accepted->round,
+                 m->accepted->granted ? " granted" : "", m->accepted->gap ? " gap" : "");
+        break;
+    case COORD__V1__MESSAGE__BODY_REFUSED:
+        snprintf(out, out_bytes, "Refused b %" PRIu64 "%s", m->refused->ballot,
+                 m->refused->lease ? " lease" : "");
+        break;
+    case COORD__V1__MESSAGE__BODY_PROBE:
+        snprintf(out, out_bytes, "Probe");
+        break;
+    case COORD__V1__MESSAGE__BODY_PROBED:
+        snprintf(out, out_bytes, "Probed %s b %" PRIu64, m->probed->happy ? "happy" : "unhappy",
+                 m->probed->promised);
+        break;
+    case COORD__V1__MESSAGE__BODY_FETCH:
+        snprintf(out, out_bytes, "Fetch %" PRIu64 "..%" PRIu64, m->fetch->first_slot,
+                 m->fetch->last_slot);
+        break;
+    case COORD__V1__MESSAGE__BODY_FETCHED:
+        snprintf(out, out_bytes, "Fetched %" PRIu64 " entries %zu", m->fetched->first_slot,
+                 m->fetched->n_entries);
+        break;
+    case COORD__V1__MESSAGE__BODY_RELINQUISH:
+        snprintf(out, out_bytes, "Relinquish b %" PRIu64, m->relinquish->ballot);
+        break;
+    default:
+        snprintf(out, out_bytes, "empty message");
+        break;
+    }
+    scratch_release(&scratch);
+}

@@ -1,0 +1,427 @@
+/* server.c - see server.h. */
+#include "tests/sim/server.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcoord/base/check.h"
+#include "tests/sim/check_lease.h"
+#include "tests/sim/check_reply.h"
+#include "tests/sim/said.h"
+#include "tests/sim/sim.h"
+
+static void step(struct server *n, const struct server_input *input);
+
+/* ---- birth and death ---- */
+
+static void on_disk_write(void *context, const struct disk *d, const struct disk_job *job)
+{
+    struct server *n = context;
+    truth_writes(&n->sim->truth, n->id, d, job);
+    model_follow(&n->sim->model, &n->sim->truth);
+}
+
+void server_init(struct sim *s, uint32_t index)
+{
+    struct server *n = &s->servers[index];
+    memset(n, 0, sizeof(*n));
+    n->sim = s;
+    n->index = index;
+    n->id = index + 1;
+    effects_init(&n->effects);
+    disk_init(&n->disk, on_disk_write, n);
+
+    struct replica_config *c = &n->config;
+    memset(c->cell, 0xce, sizeof(c->cell));
+    snprintf(c->cell_name, sizeof(c->cell_name), "sim");
+    c->self = n->id;
+    c->incarnation = prng_next(&s->fault_random) | 1;
+    c->members_count = s->swarm.members;
+    for (uint32_t i = 0; i < c->members_count; i++) {
+        c->members[i].id = i + 1;
+        snprintf(c->members[i].address, sizeof(c->members[i].address), "sim:%" PRIu32, i + 1);
+    }
+    c->lease_ms = s->swarm.lease_ms;
+    c->rate_ppm = s->swarm.rate_ppm;
+    c->pid = 1000 + index;
+    c->version = "sim";
+}
+
+static void inbox_drop(struct server *n);
+
+void server_release(struct server *n)
+{
+    replica_free(n->replica);
+    n->replica = NULL;
+    inbox_drop(n);
+    free(n->inbox);
+    effects_release(&n->effects);
+    disk_release(&n->disk);
+}
+
+void server_start(struct server *n)
+{
+    struct sim *s = n->sim;
+    const char *why = NULL;
+    CHECK(n->replica == NULL);
+    n->life++;
+    n->config.seed = prng_next(&s->fault_random);
+    if (replica_new(&n->config, &n->disk.durable, &n->replica, &why) != ERR_OK) {
+        journal_fail(&s->journal, VERDICT_SAFETY, "member %" PRIu32 " cannot be made: %s", n->id,
+                    why);
+        return;
+    }
+    n->disk.durable.used = 1;
+    for (uint64_t slot = 1; slot <= n->disk.rows_count; slot++) {
+        const struct log_entry *row = disk_row(&n->disk, slot);
+        if (row == NULL || replica_load_entry(n->replica, row) != ERR_OK) {
+            journal_fail(&s->journal, VERDICT_SAFETY,
+                        "member %" PRIu32 " cannot load slot %" PRIu64 " of its own log", n->id,
+                        slot);
+            return;
+        }
+    }
+    journal_trace(&s->journal, "%" PRIu32 " starts, %" PRIu64 " slots, promised %" PRIu64, n->id,
+                 n->disk.rows_count, n->disk.durable.promised);
+    journal_mix(&s->journal, 1, n->id);
+    replica_loaded(n->replica, clock_local(&n->clock, s->now_ns));
+    step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
+    link_review(s, n->index);
+}
+
+/* a: life */
+static void on_restart(void *object, const struct queue_item *item)
+{
+    struct server *n = object;
+    if (n->life == item->a && n->replica == NULL)
+        server_start(n);
+}
+
+void server_die(struct server *n, enum server_death death, int64_t restart_after_ns)
+{
+    struct sim *s = n->sim;
+    if (n->replica == NULL)
+        return;
+    uint32_t kept = death == SERVER_POWER_CUT ? disk_power_cut(&n->disk, &s->disk_random)
+                                            : disk_crash(&n->disk, &s->disk_random);
+    s->journal.counts[death == SERVER_POWER_CUT ? COUNT_POWER_CUTS : COUNT_CRASHES]++;
+    journal_trace(&s->journal, "%" PRIu32 " %s (%" PRIu32 " unsynced steps kept)", n->id,
+                 death == SERVER_POWER_CUT ? "loses power" : "crashes", kept);
+    journal_mix(&s->journal, 2, n->id);
+    replica_free(n->replica);
+    n->replica = NULL;
+    inbox_drop(n);
+    n->paused = false;
+    n->dies_in_step = false;
+    n->disk_busy = false;
+    n->was_serving = false;
+    memset(&n->view, 0, sizeof(n->view));
+    link_review(s, n->index);
+    channel_server_died(s, n->index);
+    if (restart_after_ns >= 0)
+        sim_after(s, restart_after_ns, on_restart, n, n->life, 0, 0, NULL);
+}
+
+/* ---- pausing ---- */
+
+static void inbox_drop(struct server *n)
+{
+    for (uint32_t i = 0; i < n->inbox_count; i++) {
+        for (uint32_t k = 0; k < n->inbox[i].entries_count; k++)
+            blob_unref(n->inbox[i].entries[k].value);
+        free(n->inbox[i].entries);
+        blob_unref(n->inbox[i].bytes);
+    }
+    n->inbox_count = 0;
+}
+
+static void inbox_add(struct server *n, const struct server_input *input)
+{
+    if (n->inbox_count == n->inbox_capacity) {
+        n->inbox_capacity = n->inbox_capacity == 0 ? 64 : 2 * n->inbox_capacity;
+        n->inbox = check_realloc(n->inbox, n->inbox_capacity * sizeof(n->inbox[0]));
+    }
+    struct server_input *kept = &n->inbox[n->inbox_count++];
+    *kept = *input;
+    if (kept->bytes != NULL)
+        blob_ref(kept->bytes);
+    if (kept->entries_count > 0) {
+        kept->entries = check_calloc(input->entries_count, sizeof(kept->entries[0]));
+        for (uint32_t i = 0; i < input->entries_count; i++) {
+            kept->entries[i] = input->entries[i];
+            blob_ref(kept->entries[i].value);
+        }
+    } else {
+        kept->entries = NULL;
+    }
+}
+
+void server_pause(struct server *n)
+{
+    if (n->replica == NULL || n->paused)
+        return;
+    n->paused = true;
+    n->pause_number++;
+    journal_trace(&n->sim->journal, "%" PRIu32 " is paused", n->id);
+    link_review(n->sim, n->index);
+    channel_server_silent(n->sim, n->index);
+}
+
+void server_resume(struct server *n)
+{
+    if (n->replica == NULL || !n->paused)
+        return;
+    journal_trace(&n->sim->journal, "%" PRIu32 " goes on, %" PRIu32 " events late", n->id,
+                 n->inbox_count);
+    n->paused = false;
+    struct server_input *late = n->inbox;
+    uint32_t count = n->inbox_count;
+    n->inbox = NULL;
+    n->inbox_count = n->inbox_capacity = 0;
+    uint32_t life = n->life;
+    /* Its timer is late too, before or behind the rest. */
+    bool timer_first = prng_chance(&n->sim->fault_random, 1, 2);
+    if (timer_first)
+        step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
+    for (uint32_t i = 0; i < count; i++) {
+        if (n->replica != NULL && n->life == life)
+            server_take(n, &late[i]);
+        for (uint32_t k = 0; k < late[i].entries_count; k++)
+            blob_unref(late[i].entries[k].value);
+        free(late[i].entries);
+        blob_unref(late[i].bytes);
+    }
+    free(late);
+    if (n->replica != NULL && n->life == life && !timer_first)
+        step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
+    link_review(n->sim, n->index);
+}
+
+void server_take(struct server *n, const struct server_input *input)
+{
+    if (n->replica == NULL)
+        return;
+    if (n->paused)
+        inbox_add(n, input);
+    else
+        step(n, input);
+}
+
+/* ---- the log thread ---- */
+
+static void disk_go_on(struct server *n);
+
+static int64_t commit_ns(struct server *n)
+{
+    const struct swarm *w = &n->sim->swarm;
+    int64_t delay = NS_PER_US * (int64_t)(w->commit_us + prng_below(&n->sim->disk_random,
+                                                                    w->commit_spread_us + 1));
+    return ns_max(delay, n->stalled_until_ns - n->sim->now_ns);
+}
+
+/* a: life, b: sequence, c: event kind */
+static void on_disk_tells(void *object, const struct queue_item *item)
+{
+    struct server *n = object;
+    if (n->life != item->a)
+        return;
+    server_take(n, &(struct server_input){.kind = (enum replica_event_kind)item->c,
+                                      .sequence = item->b});
+}
+
+static void disk_tells(struct server *n, enum replica_event_kind kind, uint64_t sequence)
+{
+    int64_t delay = NS_PER_US * (int64_t)prng_below(&n->sim->disk_random, 20);
+    sim_after(n->sim, delay, on_disk_tells, n, n->life, sequence, kind, NULL);
+}
+
+/* a: life */
+static void on_commit(void *object, const struct queue_item *item)
+{
+    struct server *n = object;
+    if (n->life != item->a || n->replica == NULL)
+        return;
+    n->disk_busy = false;
+    if (n->disk_full) {
+        disk_tells(n, REPLICA_EVENT_PERSIST_FULL, disk_refuse(&n->disk));
+    } else {
+        uint64_t sequence = disk_finish(&n->disk);
+        journal_mix(&n->sim->journal, 3, n->id);
+        disk_tells(n, REPLICA_EVENT_PERSISTED, sequence);
+    }
+    disk_go_on(n);
+}
+
+/* a: life */
+static void on_read(void *object, const struct queue_item *item)
+{
+    struct server *n = object;
+    if (n->life != item->a || n->replica == NULL)
+        return;
+    const struct disk_job job = *disk_read(&n->disk);
+    struct server_input input = {.kind = REPLICA_EVENT_LOG_READ, .token = job.token};
+    uint64_t bytes = 0;
+    for (uint64_t slot = job.first_slot; slot <= job.last_slot; slot++) {
+        const struct log_entry *row = disk_row(&n->disk, slot);
+        if (row == NULL)
+            break;
+        input.entries = check_realloc(input.entries,
+                                      (input.entries_count + 1) * sizeof(input.entries[0]));
+        input.entries[input.entries_count++] = *row;
+        bytes += row->value->length;
+        if (job.bytes_max > 0 && bytes >= job.bytes_max)
+            break;
+    }
+    disk_read_done(&n->disk);
+    n->disk_busy = false;
+    disk_go_on(n);
+    /* The rows may change under a step; a reference keeps their values. */
+    for (uint32_t i = 0; i < input.entries_count; i++)
+        blob_ref(input.entries[i].value);
+    n->sim->journal.counts[COUNT_CATCH_UPS]++;
+    server_take(n, &input);
+    for (uint32_t i = 0; i < input.entries_count; i++)
+        blob_unref(input.entries[i].value);
+    free(input.entries);
+}
+
+static void disk_go_on(struct server *n)
+{
+    if (n->disk_busy)
+        return;
+    if (disk_read(&n->disk) != NULL) {
+        n->disk_busy = true;
+        sim_after(n->sim, commit_ns(n), on_read, n, n->life, 0, 0, NULL);
+    } else if (disk_begin(&n->disk) > 0) {
+        n->disk_busy = true;
+        sim_after(n->sim, commit_ns(n), on_commit, n, n->life, 0, 0, NULL);
+    }
+}
+
+/* ---- one step ---- */
+
+static void note(struct server *n, const struct effect *e)
+{
+    journal_trace(&n->sim->journal, "%" PRIu32 " notes: %s %" PRIu64, n->id, e->text, e->number);
+}
+
+static void execute(struct server *n, const struct effect *e)
+{
+    struct sim *s = n->sim;
+    switch (e->kind) {
+    case EFFECT_PERSIST_PROMISE:
+    case EFFECT_PERSIST_ENTRY:
+    case EFFECT_PERSIST_LEASE:
+        break; /* handed over together, before the first effect */
+    case EFFECT_SEND_PEER:
+        journal_mix(&s->journal, 4, (uint64_t)n->id << 32 | e->peer);
+        said_check(&s->truth, n->id, n->life, &n->disk, blob_slice(e->bytes));
+        if (e->peer >= 1 && e->peer <= s->swarm.members && e->peer != n->id)
+            link_send(s, n->index, e->peer - 1, e->bytes);
+        break;
+    case EFFECT_SEND_STREAM:
+        journal_mix(&s->journal, 5, e->stream);
+        check_reply(s, n, e->stream, blob_slice(e->bytes));
+        channel_send_to_host(s, n->index, e->stream, e->bytes);
+        break;
+    case EFFECT_CLOSE_STREAM:
+        journal_mix(&s->journal, 6, e->stream);
+        channel_close_by_server(s, n->index, e->stream);
+        break;
+    case EFFECT_READ_LOG:
+        disk_hand_over_read(&n->disk, e);
+        disk_go_on(n);
+        break;
+    case EFFECT_NOTE:
+        note(n, e);
+        break;
+    case EFFECT_HALT:
+        journal_fail(&s->journal, VERDICT_SAFETY, "member %" PRIu32 " halts: %s", n->id, e->text);
+        break;
+    }
+}
+
+/* a: life, b: wake number */
+static void on_wake(void *object, const struct queue_item *item)
+{
+    struct server *n = object;
+    if (n->life == item->a && n->wake_number == item->b && !n->paused && n->replica != NULL)
+        step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
+}
+
+static void wake_later(struct server *n, int64_t wake_at_ns)
+{
+    struct sim *s = n->sim;
+    n->wake_number++;
+    int64_t at = clock_true(&n->clock, wake_at_ns);
+    if (at == NEVER_NS)
+        return;
+    int64_t late = NS_PER_US * (int64_t)prng_below(&s->clock_random, s->swarm.late_us + 1);
+    sim_after(s, ns_max(at - s->now_ns, 0) + late, on_wake, n, n->life, n->wake_number, 0, NULL);
+}
+
+static void look(struct server *n)
+{
+    struct sim *s = n->sim;
+    replica_view(n->replica, clock_local(&n->clock, s->now_ns), &n->view);
+    truth_view(&s->truth, n->id, &n->view);
+    check_lease(s, n);
+    if (n->view.serving && !n->was_serving && s->leader != n->id) {
+        s->leader = n->id;
+        s->journal.counts[COUNT_LEADER_CHANGES]++;
+    }
+    n->was_serving = n->view.serving;
+}
+
+static void step(struct server *n, const struct server_input *input)
+{
+    struct sim *s = n->sim;
+    struct replica_event event = {
+        .kind = input->kind,
+        .now_ns = clock_local(&n->clock, s->now_ns),
+        .wall_ms = clock_wall_ms(&n->clock, s->now_ns),
+        .peer = input->peer,
+        .link = input->link,
+        .sequence = input->sequence,
+        .token = input->token,
+        .entries = input->entries,
+        .entries_count = input->entries_count,
+        .stream = input->stream,
+        .stream_kind = input->stream_kind,
+        .principal = "sim",
+    };
+    if (input->bytes != NULL)
+        event.bytes = blob_slice(input->bytes);
+    if (input->kind == REPLICA_EVENT_STREAM_OPENED)
+        prng_fill(&s->channel_random, event.random, sizeof(event.random));
+    journal_mix(&s->journal, 16 + (uint64_t)input->kind, n->id);
+    if (input->kind == REPLICA_EVENT_PERSIST_FULL)
+        disk_accept_again(&n->disk);
+    replica_step(n->replica, &event, &n->effects);
+
+    uint32_t count = n->effects.count;
+    bool dies = n->dies_in_step && count > 0;
+    bool handed = true;
+    if (dies) {
+        count = (uint32_t)prng_below(&s->fault_random, count);
+        handed = prng_chance(&s->fault_random, 1, 2);
+    }
+    if (handed && disk_hand_over(&n->disk, n->effects.list, n->effects.count))
+        disk_go_on(n);
+    for (uint32_t i = 0; i < count; i++)
+        execute(n, &n->effects.list[i]);
+    if (dies) {
+        server_die(n, n->death, n->restart_after_ns);
+        return;
+    }
+    look(n);
+    wake_later(n, n->effects.wake_at_ns);
+}
+
+bool server_has_lease(const struct server *n)
+{
+    return n->replica != NULL &&
+           n->view.lease_until_ns > clock_local(&n->clock, n->sim->now_ns);
+}

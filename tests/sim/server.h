@@ -1,0 +1,69 @@
+/* server.h - one server: a real replica, its disk, its clock, and the driver's
+ * part of the contract (coordd/replica/effects.h).
+ *
+ * A server that is down has no replica; everything sent to it is lost. A paused one
+ * (SIGSTOP, a long stall) takes what arrives meanwhile when it goes on, all at
+ * the late hour. */
+#ifndef TESTS_SIM_SERVER_H
+#define TESTS_SIM_SERVER_H
+
+#include <stdbool.h>
+
+#include "coordd/replica/replica.h"
+#include "tests/sim/clock.h"
+#include "tests/sim/disk.h"
+
+struct sim;
+
+/* An event without its time. */
+struct server_input {
+    enum replica_event_kind kind;
+    uint32_t peer;
+    enum replica_link link;
+    uint64_t sequence, token, stream;
+    enum replica_stream_kind stream_kind;
+    struct log_entry *entries; /* with references */
+    uint32_t entries_count;
+    struct blob *bytes;
+};
+
+enum server_death { SERVER_CRASH, SERVER_POWER_CUT };
+
+struct server {
+    struct sim *sim; /* borrowed */
+    uint32_t index, id;
+    struct replica_config config;
+    struct replica *replica; /* owned; NULL while down */
+    struct clock clock;
+    struct disk disk;
+    struct effects effects;
+    uint32_t life;          /* rises with each start: what was queued for an older one is void */
+    uint64_t wake_number;   /* of the TIME event that is wanted */
+    bool paused;
+    uint64_t pause_number;
+    struct server_input *inbox; /* owned, with what is in it; used while paused */
+    uint32_t inbox_count, inbox_capacity;
+    bool dies_in_step;      /* armed: at a random effect of the next step that has some */
+    enum server_death death;
+    int64_t restart_after_ns; /* of the armed death; negative: stays down */
+    bool disk_busy, disk_full;
+    int64_t stalled_until_ns;
+    bool was_serving;
+    struct replica_view view; /* after the last step */
+};
+
+void server_init(struct sim *s, uint32_t index);
+void server_release(struct server *n);
+void server_start(struct server *n);
+/* Dies at once, and starts again after restart_after_ns unless that is negative. */
+void server_die(struct server *n, enum server_death death, int64_t restart_after_ns);
+void server_pause(struct server *n);
+void server_resume(struct server *n);
+/* Takes over nothing: references in `input` stay the caller's. */
+void server_take(struct server *n, const struct server_input *input);
+static inline bool server_is_up(const struct server *n) { return n->replica != NULL; }
+static inline bool server_is_paused(const struct server *n) { return n->paused; }
+/* Believes, by its own clock, that nobody else leads. */
+bool server_has_lease(const struct server *n);
+
+#endif

@@ -1,0 +1,44 @@
+/* swarm.h - what this run is like: sizes, rates, and which faults exist at all.
+ *
+ * Every run draws its own (Groce et al. 2012, "Swarm testing"): a fault that is
+ * always on hides what only shows when it is off. A value of 0 turns a kind of
+ * fault off. `_every_ms` are mean intervals, `_ppm` chances in a million. */
+#ifndef TESTS_SIM_SWARM_H
+#define TESTS_SIM_SWARM_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct swarm {
+    /* the cell */
+    uint32_t members, lease_ms, rate_ppm;
+    /* the run */
+    uint32_t calls, fault_ms, faults_from_start, dead_at_end;
+    /* clients */
+    uint32_t hosts, clients, ttl_min_ms, ttl_max_ms, grace_ms, think_ms, outstanding;
+    uint32_t deadline_ms, hold_ms, lock_delay_ms, lock_paths, data_paths;
+    uint32_t weight_put, weight_put_if, weight_put_guarded, weight_create, weight_ephemeral,
+        weight_delete, weight_get, weight_list, weight_check, weight_lock, weight_shared,
+        weight_try, weight_elect, weight_watch, weight_unwatch, weight_give_up, weight_close,
+        weight_execute, weight_expire;
+    /* network */
+    uint32_t delay_us, delay_spread_us, tail_ppm, tail_us;
+    uint32_t loss_ppm, duplicate_ppm, reorder_ppm, reorder_us, merge_ppm;
+    uint32_t silence_ms, reconnect_ms, client_silence_ms;
+    uint32_t cut_every_ms, cut_ms, one_way_ppm, isolate_ppm, flap_every_ms, client_cut_every_ms;
+    /* disks */
+    uint32_t commit_us, commit_spread_us, stall_every_ms, stall_ms, full_every_ms, full_ms;
+    /* clocks */
+    uint32_t clock_ppm, turn_every_ms, wall_jump_every_ms, late_us;
+    /* processes */
+    uint32_t crash_every_ms, power_every_ms, blackout_every_ms, restart_ms, crash_in_step_ppm;
+    uint32_t pause_every_ms, pause_ms, client_pause_every_ms, client_pause_ms,
+        client_crash_every_ms;
+    uint32_t leader_bias_ppm; /* chance that a fault looks for the leader */
+};
+
+void swarm_draw(struct swarm *s, uint64_t seed);
+/* One "name value" pair after the other, the zeros of faults that are off too. */
+void swarm_print(const struct swarm *s, FILE *out);
+
+#endif
