@@ -13,18 +13,17 @@
 #ifndef COORD_MAIN_DEV_H
 #define COORD_MAIN_DEV_H
 
-#include <limits.h>
-
 #include "coordd/main/settings.h"
 #include "coordd/replica/replica.h"
 #include "coordd/storage/store.h"
 
 enum {
     DEV_MEMBERS_DEFAULT = 5,
+    DEV_PATH_BYTES_MAX = 4096, /* as PATH_MAX */
 };
 
 struct dev_config {
-    char dir[PATH_MAX];
+    char dir[DEV_PATH_BYTES_MAX];
     uint16_t port;
     uint32_t members_count;
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,10 @@
 #include "coordd/main/serve.h"
 #include "libcoord/base/check.h"
 
+_Static_assert(DEV_PATH_BYTES_MAX >= PATH_MAX, "realpath writes as much");
+
 enum {
-    FILE_NAME_BYTES_MAX = PATH_MAX + 32,
+    FILE_NAME_BYTES_MAX = DEV_PATH_BYTES_MAX + 32,
     EXEC_FAILED = 127, /* what shells say */
 };
 
@@ -112,7 +115,7 @@ static int read_plan(struct dev_cell *c, const char *path, bool *ret_found)
 
 static int name_member(const struct dev_cell *c, struct dev_member *m, uint32_t id)
 {
-    char executable[PATH_MAX + 64], dir[PATH_MAX + 64];
+    char executable[DEV_PATH_BYTES_MAX + 64], dir[DEV_PATH_BYTES_MAX + 64];
     m->id = id;
     (void)snprintf(m->address, sizeof m->address, "127.0.0.1:%" PRIu32, c->port + id - 1);
     (void)snprintf(m->dir, sizeof m->dir, "%s/%" PRIu32, c->dir, id);

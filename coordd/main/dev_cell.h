@@ -9,20 +9,20 @@
 #include "coordd/main/dev.h"
 
 enum {
-    DEV_COMMAND_BYTES = 2 * (PATH_MAX + 64) + 64,
+    DEV_COMMAND_BYTES = 2 * (DEV_PATH_BYTES_MAX + 64) + 64,
 };
 
 struct dev_member {
     uint32_t id;
     char address[REPLICA_ADDRESS_BYTES_MAX + 1];
-    char dir[PATH_MAX + 16];
+    char dir[DEV_PATH_BYTES_MAX + 16];
     char command[DEV_COMMAND_BYTES]; /* starts it again, for a shell */
     pid_t pid;                       /* 0: not running as our child */
 };
 
 struct dev_cell {
-    char executable[PATH_MAX];
-    char dir[PATH_MAX]; /* absolute */
+    char executable[DEV_PATH_BYTES_MAX];
+    char dir[DEV_PATH_BYTES_MAX]; /* absolute */
     uint16_t port;
     uint8_t id[REPLICA_CELL_ID_BYTES];
     uint32_t members_count;

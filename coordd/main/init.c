@@ -54,7 +54,7 @@ int init_run(const struct init_config *config, const struct store_options *stora
 
     enum store_result result = store_initialise(config->dir, &identity, storage, why, sizeof why);
     if (result != STORE_OK) {
-        (void)fprintf(stderr, "coordd: %s: %s\n", store_result_text(result), why);
+        (void)fprintf(stderr, "coordd: %s\n", why);
         return exit_for_store(result);
     }
     hex_encode(config->cell, sizeof config->cell, cell);

@@ -71,27 +71,6 @@ static int fail_store(enum store_result result, const char *why)
     return exit_for_store(result);
 }
 
-/* Is it the directory that the caller meant? */
-static int check_identity(const struct serve *s)
-{
-    const struct store_identity *own = store_identity(s->store);
-    const struct serve_config *wanted = s->config;
-    char has[2 * REPLICA_CELL_ID_BYTES + 1], asked[sizeof has];
-    if (wanted->id != 0 && wanted->id != own->self) {
-        LOG_ERROR("wrong-member", log_number("asked", wanted->id),
-                  log_number("directory", own->self), log_text("dir", wanted->dir));
-        return COORDD_EXIT_MISMATCH;
-    }
-    if (wanted->has_cell && memcmp(wanted->cell, own->cell, sizeof own->cell) != 0) {
-        hex_encode(wanted->cell, sizeof wanted->cell, asked);
-        hex_encode(own->cell, sizeof own->cell, has);
-        LOG_ERROR("wrong-cell", log_text("asked", asked), log_text("directory", has),
-                  log_text("dir", wanted->dir));
-        return COORDD_EXIT_MISMATCH;
-    }
-    return COORDD_EXIT_OK;
-}
-
 static int open_store(struct serve *s, const struct store_options *storage)
 {
     struct store_options options = {0};
@@ -105,7 +84,9 @@ static int open_store(struct serve *s, const struct store_options *storage)
     enum store_result result = store_open(s->config->dir, &options, &s->store, why, sizeof why);
     if (result != STORE_OK)
         return fail_store(result, why);
-    return check_identity(s);
+    /* Is it the directory that the caller meant? */
+    result = store_expect(s->store, s->config->has_cell ? s->config->cell : NULL, s->config->id);
+    return result == STORE_OK ? COORDD_EXIT_OK : fail_store(result, store_why(s->store));
 }
 
 struct loading {
@@ -149,14 +130,14 @@ static int load_replica(struct serve *s)
     struct loading loading = {.serve = s};
     enum store_result result = store_read(s->store, 1, UINT64_MAX, 0, load_entry, &loading);
     if (result != STORE_OK)
-        return fail_store(result, "while reading the log");
+        return fail_store(result, store_why(s->store));
     if (loading.error != ERR_OK) {
         LOG_ERROR("log-gap", log_number("slot", loading.slot), log_text("dir", s->config->dir));
         return COORDD_EXIT_CORRUPT;
     }
     result = store_mark_used(s->store);
     if (result != STORE_OK)
-        return fail_store(result, "while marking the directory as used");
+        return fail_store(result, store_why(s->store));
     replica_loaded(s->replica, clock_now_ns());
     return COORDD_EXIT_OK;
 }
@@ -171,9 +152,10 @@ static void wake(void *context)
  * another word of this process. */
 static void disk_failed(void *context, enum store_result result)
 {
-    (void)context;
+    struct serve *s = context;
     LOG_ERROR("storage", log_text("problem", store_result_text(result)),
-              log_text("text", "the process ends, for what is durable is not known"));
+              log_text("text", store_why(s->store)),
+              log_text("so", "the process ends, for what is durable is not known"));
     _exit(exit_for_store(result));
 }
 
