@@ -68,9 +68,10 @@ void client_read(struct client *c)
 void client_start(struct client *c, const char *method, bool reads)
 {
     c->reads = reads;
-    c->call = grpc_channel_create_call(c->channel, NULL, GRPC_PROPAGATE_DEFAULTS, c->queue,
-                                       grpc_slice_from_copied_string(method), NULL,
-                                       gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    grpc_slice path = grpc_slice_from_copied_string(method);
+    c->call = grpc_channel_create_call(c->channel, NULL, GRPC_PROPAGATE_DEFAULTS, c->queue, path,
+                                       NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    grpc_slice_unref(path);
     grpc_metadata list[CLIENT_HEADERS_MAX];
     memset(list, 0, sizeof list);
     for (unsigned i = 0; i < c->headers_count; i++) {
