@@ -312,5 +312,6 @@ def main():
     program = unittest.main(exit=False, verbosity=2)
     result = program.result
     bad = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    print(f"{result.testsRun - bad} passed, {bad} failed")
+    # A class that could not be set up has failed, and none of its tests ran.
+    print(f"{max(result.testsRun - bad, 0)} passed, {bad} failed")
     sys.exit(0 if bad == 0 and result.testsRun > 0 else 1)

@@ -130,7 +130,7 @@ class BadInput(unittest.TestCase):
             wire.LINK: [wire.message((1, bytes.fromhex(cell.CELL_ID)), (2, 1), (3, 5),
                                      (5, wire.message((1, wire.message((1, 1), (2, 1))))))],
         }
-        link = (f"coord-cell={cell.CELL_ID}", "coord-member=5", "coord-incarnation=1",
+        link = (f"coord-cell={cell.CELL_ID}", "coord-member=5", "coord-incarnation=0000000000000001",
                 "coord-target=1")
         for method, seeds in good.items():
             cases = HANDMADE + [rng.randbytes(rng.randint(1, 300)) for _ in range(10)]
