@@ -9,7 +9,7 @@
  * change; records changed since the last checkpoint are known (dirty tracking).
  * So a checkpoint writes what changed, and comparing replicas costs nothing.
  *
- * Invariants (state_check walks them): docs/semantics of each module's header.
+ * Invariants: each module's header says its own; state_check walks them all.
  * May include: libcoord/base, proto (command.proto and the reads of coord.proto). */
 #ifndef COORD_STATE_STATE_H
 #define COORD_STATE_STATE_H
@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "coord/v1/coord.pb-c.h"
 #include "libcoord/base/bytes.h"
 #include "libcoord/base/err.h"
 
@@ -24,6 +25,24 @@ enum {
     STATE_CELL_ID_BYTES = 16,
     STATE_SECRET_BYTES = 16,
     STATE_NONCE_BYTES = 16,
+};
+
+/* What no cell can ever allow, whatever its replicated limits. */
+enum {
+    STATE_CONTENT_BYTES_HARD = 1024 * 1024,
+    STATE_PATH_BYTES_HARD = 1024,
+    STATE_HOST_BYTES_MAX = 255,
+    STATE_PRINCIPAL_BYTES_MAX = 1024,
+};
+
+/* Pages of listings end at these counts, or behind the entry that reaches the
+ * bytes. A lock shows its first READ_CLAIMS_MAX holders and waiters. */
+enum {
+    READ_LIST_ENTRIES_MAX = 1000,
+    READ_LOCKS_MAX = 1000,
+    READ_SESSIONS_MAX = 1000,
+    READ_CLAIMS_MAX = 256,
+    READ_PAGE_BYTES_MAX = 256 * 1024,
 };
 
 /* Replicated; these are the values of a new cell. */
@@ -35,9 +54,9 @@ enum {
     LIMIT_SESSION_TTL_MIN_MS = 2000,
     LIMIT_SESSION_TTL_MAX_MS = 60000,
     LIMIT_SESSION_EPHEMERALS = 1024,
-    LIMIT_SESSION_LOCKS = 1024,   /* held */
-    LIMIT_SESSION_WAITS = 1024,   /* in line */
-    LIMIT_SESSION_WINDOW = 1024,  /* writes not yet known to be answered */
+    LIMIT_SESSION_LOCKS = 1024,  /* held and waited for: a grant always has room */
+    LIMIT_SESSION_WAITS = 1024,  /* in line */
+    LIMIT_SESSION_WINDOW = 1024, /* answers kept, the newest: see state_session_seq */
     LIMIT_LOCK_DELAY_MS = 60000,
     LIMIT_SESSIONS = 100000,
 };
@@ -45,31 +64,32 @@ enum { STATE_FEATURE_LEVEL = 1 };
 
 struct state;
 
+/* A new cell: revision 1, in which the root was made. */
 struct state *state_new(const uint8_t cell[STATE_CELL_ID_BYTES]);
-void state_free(struct state *s);
+void state_free(struct state *s); /* accepts NULL */
 
 /* An answer that became known by an apply: to the command itself, or to an
  * Acquire that had been waiting in line. */
 struct state_answer {
-    uint64_t session; /* 0: of command `index` of this batch, which had none */
+    uint64_t session; /* 0: the command had none */
     uint64_t seq;
-    uint32_t index;
-    struct slice encoded; /* a packed coord.v1.Answer; valid until the next apply */
+    uint32_t index;       /* of the command in this batch that brought it about */
+    struct slice encoded; /* a packed coord.v1.Answer; borrowed until the next apply */
 };
 
 enum state_event_kind { /* the numbers of coord.v1.Event.Kind */
-    STATE_EVENT_CREATED = 1,
-    STATE_EVENT_CONTENT = 2,
-    STATE_EVENT_DELETED = 3,
-    STATE_EVENT_LOCK_HELD = 4,
-    STATE_EVENT_LOCK_FREE = 5,
+                        STATE_EVENT_CREATED = 1,
+                        STATE_EVENT_CONTENT = 2,
+                        STATE_EVENT_DELETED = 3,
+                        STATE_EVENT_LOCK_HELD = 4,
+                        STATE_EVENT_LOCK_FREE = 5,
 };
 
 struct state_event {
     enum state_event_kind kind;
     uint64_t revision;
-    struct slice path;    /* valid until the next apply */
-    struct slice stat;    /* a packed coord.v1.Stat after the change; empty when deleted */
+    struct slice path; /* borrowed until the next apply; a NUL stands behind it */
+    struct slice stat; /* a packed coord.v1.Stat after the command; empty when deleted */
 };
 
 enum state_session_change { STATE_SESSION_OPENED, STATE_SESSION_ENDED, STATE_SESSION_EXPIRED };
@@ -80,19 +100,21 @@ struct state_session_note {
     uint32_t ttl_ms;
 };
 
-/* What one apply had to say, in order. `answers` and `events` are two lists with
- * one order between them: an answer's `events_before` would be redundant, since
- * each event carries its revision and an answer shows the state of its own:
- * deliver every event with a revision <= the answer's before it. */
+/* What one apply had to say, each list in order. All that one command changes
+ * carries one revision: answer_revisions[i] is the cell's when answers[i] was
+ * given, and every event up to it belongs before that answer.
+ *
+ * Every command is answered, but for an Acquire that went in line (its answer
+ * comes with a later command) or is asked again while it is there. A session
+ * that ends leaves its waiting Acquires unanswered: the note tells. */
 struct state_output {
     struct state_answer *answers; /* owned by the output */
     uint32_t answers_count, answers_capacity;
-    uint64_t *answer_revisions;   /* parallel to answers */
+    uint64_t *answer_revisions; /* parallel to answers */
     struct state_event *events;
     uint32_t events_count, events_capacity;
     struct state_session_note *sessions;
     uint32_t sessions_count, sessions_capacity;
-    struct buffer bytes; /* behind the slices */
 };
 void state_output_init(struct state_output *o);
 void state_output_release(struct state_output *o);
@@ -106,21 +128,20 @@ void state_apply(struct state *s, struct slice batch, struct state_output *out);
  * is refused. */
 void state_apply_leader_start(struct state *s, uint64_t ballot);
 
-/* A packed coord.v1.Write or Open, as a client sent it: well-formed and within
- * what no state could ever allow? Never refuses what an entry in flight could
- * make right. On ERR_INVALID or ERR_TOO_LARGE writes a phrase that names the
- * argument into why (NUL-terminated). */
-struct _Coord__V1__Command;
-MUST_USE enum err state_check_command(const struct _Coord__V1__Command *command, char *why,
+/* Judges a complete command before it is ordered: well-formed, and within what no
+ * state could ever allow? Never refuses what an entry in flight could make right.
+ * ERR_INVALID, ERR_TOO_LARGE or ERR_UNSUPPORTED (a field that this version does
+ * not know); `why` then holds a phrase that names the argument, with a NUL. A NUL
+ * within a string cannot be seen here any more: scan.h looks at packed bytes. */
+MUST_USE enum err state_check_command(const Coord__V1__Command *command, char *why,
                                       size_t why_bytes);
 
 /* Serve a read (get, stat, list, check, locks, sessions) from the state as it
  * is. Appends one packed coord.v1.Answer to `answer`. lease_left tells the
  * leader's view of a session's lease in ms, or 0; may be NULL. */
-struct _Coord__V1__Read;
 typedef uint64_t state_lease_left(void *context, uint64_t session);
-void state_read(const struct state *s, const struct _Coord__V1__Read *read,
-                state_lease_left *lease_left, void *context, struct buffer *answer);
+void state_read(const struct state *s, const Coord__V1__Read *read, state_lease_left *lease_left,
+                void *context, struct buffer *answer);
 
 /* Append a packed coord.v1.Stat of the node; false if there is none. */
 bool state_stat(const struct state *s, struct slice path, struct buffer *stat);
@@ -140,20 +161,24 @@ bool state_session_next(const struct state *s, uint64_t after, struct state_sess
 /* True if it exists and the secret is its own (compared in constant time). */
 bool state_session_authentic(const struct state *s, uint64_t session, struct slice secret);
 bool state_session_exists(const struct state *s, uint64_t session);
-/* The kept answer to (session, seq), or an empty slice: never applied, still
- * waiting in line, or below the window. */
+/* What would become of this seq: new; waiting in line; or answered, then with the
+ * kept answer, borrowed until the next apply. Refused: below the highest applied,
+ * and passed over or its answer forgotten; it is never applied. An answer is
+ * forgotten when the session says that it had it (`lowest`), or when
+ * LIMIT_SESSION_WINDOW later ones were given. An unknown session's are refused. */
 enum state_seq { STATE_SEQ_NEW, STATE_SEQ_WAITING, STATE_SEQ_ANSWERED, STATE_SEQ_REFUSED };
 enum state_seq state_session_seq(const struct state *s, uint64_t session, uint64_t seq,
                                  struct slice *ret_answer);
 
-/* Records in key order, for checkpoints, comparison and tests. */
+/* Records in key order, for checkpoints, comparison and tests (record.h). */
 typedef void state_record(void *context, struct slice key, struct slice value);
 void state_records(const struct state *s, state_record *take, void *context);
 /* Only records changed or removed (value.data NULL) since the last call of
  * state_clean, in key order. */
 void state_dirty_records(const struct state *s, state_record *take, void *context);
 void state_clean(struct state *s);
-/* Build a state from records in key order; ERR_INVALID if they are no state. */
+/* Build a state from records in key order, all of them, into a state that is new;
+ * ERR_INVALID if they are no state, which is then good for state_free only. */
 MUST_USE enum err state_load_record(struct state *s, struct slice key, struct slice value);
 MUST_USE enum err state_loaded(struct state *s);
 

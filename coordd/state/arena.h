@@ -1,0 +1,37 @@
+/* arena.h - memory that is given back all at once.
+ *
+ * What a batch is decoded into, and what its answers and events are packed into,
+ * lives exactly until the next batch. Taking is moving a pointer; an arena that
+ * was used once has, when it is reset, one chunk as large as was needed, up to a
+ * bound, so a steady load allocates nothing.
+ *
+ * The bound caps what a decoder can be made to allocate: a packed message of
+ * hostile make grows sixty times when it is unpacked. */
+#ifndef COORD_STATE_ARENA_H
+#define COORD_STATE_ARENA_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+
+struct arena_chunk;
+struct arena {
+    struct arena_chunk *chunks; /* owned; the newest first */
+    size_t used;                /* of the newest */
+    size_t taken_bytes, max_bytes;
+};
+
+/* Takes no memory yet. At most max_bytes are given out between two resets. */
+void arena_init(struct arena *a, size_t max_bytes);
+void arena_release(struct arena *a);
+/* Everything taken is gone. */
+void arena_reset(struct arena *a);
+
+/* Aligned for any object, uninitialised. NULL at the bound. */
+void *arena_try(struct arena *a, size_t size_bytes);
+/* The same, but passing the bound is a bug. */
+void *arena_take(struct arena *a, size_t size_bytes);
+
+/* For unpacking into the arena, which it borrows; gives NULL at the bound. */
+ProtobufCAllocator arena_allocator(struct arena *a);
+
+#endif

@@ -1,0 +1,89 @@
+/* command.c - exactly once, then to the handler. See command.h and session.h. */
+#include "coordd/state/command.h"
+
+#include "coordd/state/lock.h"
+#include "coordd/state/session.h"
+
+/* The number was applied before, or was passed over. */
+static void repeat(struct step *step, const struct session *session)
+{
+    uint64_t seq = step->command->seq;
+    const struct kept *kept = kept_find(session, seq);
+    if (kept != NULL) {
+        step_answer_again(step, kept_answer(kept));
+        return;
+    }
+    const struct claim *claim = claim_of_seq(session, seq);
+    if (claim != NULL && !claim_is_held(claim))
+        return; /* in line: the answer comes with the grant */
+    step_answer_unapplied(step, ERR_MAYBE_APPLIED,
+                          "seq: passed over, or its answer is forgotten; not applied now");
+}
+
+/* Is this a number to apply? If not, it has been dealt with. */
+static bool admit(struct step *step)
+{
+    struct state *s = step->state;
+    const Coord__V1__Command *c = step->command;
+    struct session *session = sessions_find(s, c->session);
+    if (session == NULL) {
+        step_answer_unapplied(step, ERR_EXPIRED, "session: ended or expired; not applied");
+        return false;
+    }
+    if (c->seq == 0) {
+        step_answer_unapplied(step, ERR_INVALID, "seq: 0 in a session");
+        return false;
+    }
+    /* Whoever asks for seq still wants its answer. */
+    kept_trim(s, session, c->lowest < c->seq ? c->lowest : c->seq);
+    if (c->seq <= session->highest) {
+        repeat(step, session);
+        return false;
+    }
+    session->highest = c->seq;
+    ledger_touch(&s->ledger, &session->record);
+    step->session = session;
+    return true;
+}
+
+static enum err dispatch(struct step *step)
+{
+    const Coord__V1__Command *c = step->command;
+    switch (c->op_case) {
+    case COORD__V1__COMMAND__OP_CREATE:
+        return command_create(step, c->create);
+    case COORD__V1__COMMAND__OP_PUT:
+        return command_put(step, c->put);
+    case COORD__V1__COMMAND__OP_DELETE:
+        return command_delete(step, c->delete_);
+    case COORD__V1__COMMAND__OP_ACQUIRE:
+        return command_acquire(step, c->acquire);
+    case COORD__V1__COMMAND__OP_RELEASE:
+        return command_release(step, c->release);
+    case COORD__V1__COMMAND__OP_CANCEL:
+        return command_cancel(step, c->cancel);
+    case COORD__V1__COMMAND__OP_OPEN_SESSION:
+        return command_open_session(step, c->open_session);
+    case COORD__V1__COMMAND__OP_END_SESSION:
+        return command_end_session(step);
+    case COORD__V1__COMMAND__OP_EXPIRE_SESSION:
+        return command_expire_session(step, c->expire_session);
+    case COORD__V1__COMMAND__OP__NOT_SET:
+    default:
+        return step_refuse(step, ERR_UNSUPPORTED, "op: unknown");
+    }
+}
+
+void command_apply(struct state *s, struct state_output *out, const Coord__V1__Command *command,
+                   uint32_t index)
+{
+    struct step step;
+    step_begin(&step, s, out, command, index);
+    if (command->session != 0 && !admit(&step))
+        return;
+    enum err e = command_check(command, &s->limits, &step.why);
+    if (e == ERR_OK)
+        e = dispatch(&step);
+    if (!step.answered)
+        step_answer(&step, e);
+}

@@ -1,0 +1,174 @@
+/* state.c - the life of a state, and its plain facts. See state.h. */
+#include "coordd/state/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "coord/v1/command.pb-c.h"
+#include "coordd/state/lock.h"
+#include "coordd/state/machine.h"
+#include "coordd/state/node.h"
+#include "coordd/state/path.h"
+#include "coordd/state/session.h"
+#include "libcoord/base/check.h"
+
+_Static_assert((int)ERR_NOT_LEADER == (int)COORD__V1__STATUS__NOT_LEADER, "one table of outcomes");
+_Static_assert((int)ERR_EXPIRED == (int)COORD__V1__STATUS__EXPIRED, "one table of outcomes");
+_Static_assert((int)ERR_CANCELLED == (int)COORD__V1__STATUS__CANCELLED, "one table of outcomes");
+
+enum { FIRST_REVISION = 1 }; /* 0 means "not asked" in conditions, so the root has 1 */
+
+struct state *state_new(const uint8_t cell[STATE_CELL_ID_BYTES])
+{
+    struct state *s = check_calloc(1, sizeof *s);
+    record_init(&s->record, RECORD_META);
+    memcpy(s->cell, cell, sizeof s->cell);
+    s->feature_level = STATE_FEATURE_LEVEL;
+    s->revision = FIRST_REVISION;
+    s->limits = limits_of_a_new_cell;
+    ledger_init(&s->ledger);
+    /* No bound but those of a batch and of a session's end. */
+    arena_init(&s->arena, SIZE_MAX);
+
+    struct node *root = node_new_root(s);
+    root->instance = root->content_generation = root->lock_generation = FIRST_REVISION;
+    root->acl_generation = root->children_generation = FIRST_REVISION;
+    ledger_touch(&s->ledger, &s->record);
+    ledger_touch(&s->ledger, &root->record);
+    ledger_settle(s);
+    return s;
+}
+
+void state_free(struct state *s)
+{
+    if (s == NULL)
+        return;
+    lock_free_all(s);
+    node_free_all(s);
+    sessions_free_all(s);
+    ledger_release(&s->ledger);
+    arena_release(&s->arena);
+    buffer_release(&s->last_key);
+    free(s);
+}
+
+uint64_t state_revision(const struct state *s)
+{
+    return s->revision;
+}
+
+uint64_t state_time_ms(const struct state *s)
+{
+    return s->time_ms;
+}
+
+uint64_t state_nodes_count(const struct state *s)
+{
+    return s->nodes_count;
+}
+
+uint64_t state_sessions_count(const struct state *s)
+{
+    return s->sessions.count;
+}
+
+void state_hash(const struct state *s, uint64_t ret[2])
+{
+    ret[0] = s->ledger.hash[0];
+    ret[1] = s->ledger.hash[1];
+}
+
+bool state_stat(const struct state *s, struct slice path, struct buffer *stat)
+{
+    const char *why;
+    if (path_check(path, &limits_hard, &why) != ERR_OK)
+        return false;
+    const struct node *node = node_find(s, path);
+    if (node == NULL)
+        return false;
+    char name[STATE_PATH_BYTES_HARD + 1];
+    node_path(node, name);
+    Coord__V1__Stat message;
+    node_stat(node, name, &message);
+    size_t size = coord__v1__stat__get_packed_size(&message);
+    coord__v1__stat__pack(&message, buffer_extend(stat, size));
+    return true;
+}
+
+enum state_seq state_session_seq(const struct state *s, uint64_t session, uint64_t seq,
+                                 struct slice *ret_answer)
+{
+    *ret_answer = slice_of(NULL, 0);
+    const struct session *found = sessions_find(s, session);
+    if (found == NULL || seq == 0)
+        return STATE_SEQ_REFUSED;
+    if (seq > found->highest)
+        return STATE_SEQ_NEW;
+    const struct kept *kept = kept_find(found, seq);
+    if (kept != NULL) {
+        *ret_answer = kept_answer(kept);
+        return STATE_SEQ_ANSWERED;
+    }
+    const struct claim *claim = claim_of_seq(found, seq);
+    return claim != NULL && !claim_is_held(claim) ? STATE_SEQ_WAITING : STATE_SEQ_REFUSED;
+}
+
+/* ---- records ---- */
+
+struct encoder {
+    const struct state *state;
+    struct buffer key, value;
+    state_record *take;
+    void *context;
+};
+
+static void put(struct encoder *e, const struct record *r)
+{
+    buffer_clear(&e->key);
+    buffer_clear(&e->value);
+    record_put_key(e->state, r, &e->key);
+    record_put_value(e->state, r, &e->value);
+    e->take(e->context, buffer_slice(&e->key), buffer_slice(&e->value));
+}
+
+static void put_claims(struct encoder *e, const struct list *head)
+{
+    for (const struct list *at = head->next; at != head; at = at->next)
+        put(e, &container_of(at, struct claim, place)->record);
+}
+
+void state_records(const struct state *s, state_record *take, void *context)
+{
+    struct encoder e = {.state = s, .take = take, .context = context};
+    put(&e, &s->record);
+    for (const struct session *n = sessions_above(s, 0); n != NULL; n = sessions_above(s, n->id))
+        put(&e, &n->record);
+    for (const struct node *n = s->root; n != NULL; n = node_next(n))
+        put(&e, &n->record);
+    for (const struct node *n = s->root; n != NULL; n = node_next(n)) {
+        if (n->content != NULL)
+            put(&e, &n->content->record);
+    }
+    for (struct avl_node *a = avl_first(&s->locks); a != NULL; a = avl_next(a)) {
+        const struct lock *lock = container_of(a, struct lock, by_path);
+        put_claims(&e, &lock->holders);
+        put_claims(&e, &lock->line);
+    }
+    for (const struct session *n = sessions_above(s, 0); n != NULL; n = sessions_above(s, n->id)) {
+        const struct list *head = &n->kept_in_order;
+        for (const struct list *at = head->next; at != head; at = at->next)
+            put(&e, &container_of(at, struct kept, in_order)->record);
+    }
+    buffer_release(&e.key);
+    buffer_release(&e.value);
+}
+
+void state_dirty_records(const struct state *s, state_record *take, void *context)
+{
+    ledger_changes(s, take, context);
+}
+
+void state_clean(struct state *s)
+{
+    ledger_clean(&s->ledger);
+}
