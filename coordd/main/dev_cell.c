@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "coordd/main/exit_codes.h"
+#include "coordd/main/random.h"
 #include "coordd/main/serve.h"
 #include "libcoord/base/check.h"
 

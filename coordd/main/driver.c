@@ -7,6 +7,7 @@
 #include "coordd/main/clock.h"
 #include "coordd/main/exit_codes.h"
 #include "coordd/main/log.h"
+#include "coordd/main/random.h"
 #include "libcoord/base/units.h"
 
 void driver_init(struct driver *d, struct replica *replica)
@@ -98,6 +99,8 @@ void driver_take_event(void *driver, struct replica_event *event)
     struct driver *d = driver;
     if (event->kind == REPLICA_EVENT_PEER_LINK)
         write_link(event);
+    if (event->kind == REPLICA_EVENT_STREAM_OPENED)
+        random_fill(event->random, sizeof event->random);
     event->now_ns = clock_now_ns();
     event->wall_ms = clock_wall_ms();
     replica_step(d->replica, event, &d->effects);
@@ -124,6 +127,12 @@ void driver_take_note(void *driver, enum rpc_note note, uint32_t peer, const cha
         LOG_INFO("link-broken", log_number("peer", peer), log_text("text", text));
         break;
     }
+}
+
+void driver_begin(struct driver *d)
+{
+    struct replica_event event = {.kind = REPLICA_EVENT_TIME};
+    driver_take_event(d, &event);
 }
 
 void driver_round(struct driver *d, int64_t until_ns)

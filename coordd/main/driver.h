@@ -29,6 +29,9 @@ void driver_take_event(void *driver, struct replica_event *event);
 /* Fits rpc_take_note. */
 void driver_take_note(void *driver, enum rpc_note note, uint32_t peer, const char *text);
 
+/* The first event of all: the time. To be called once, before the first round. */
+void driver_begin(struct driver *d);
+
 /* One round: waits for input until until_ns at most, serves it, then the
  * replica's deadline if it has come. */
 void driver_round(struct driver *d, int64_t until_ns);

@@ -2,17 +2,10 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "coordd/main/exit_codes.h"
+#include "coordd/main/random.h"
 #include "coordd/main/serve.h"
-#include "libcoord/base/check.h"
-
-void random_fill(void *out, size_t length)
-{
-    CHECK(length <= 256); /* up to this getrandom is never cut short */
-    CHECK(getrandom(out, length, 0) == (ssize_t)length);
-}
 
 int exit_for_store(enum store_result result)
 {

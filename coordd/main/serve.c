@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,11 +20,13 @@
 #include "coordd/main/driver.h"
 #include "coordd/main/exit_codes.h"
 #include "coordd/main/log.h"
+#include "coordd/main/random.h"
 #include "libcoord/base/check.h"
 #include "libcoord/base/units.h"
 
 enum {
     STOP_LOOK_MS = 100, /* how often is there a signal? */
+    FAREWELL_MS = 20,
 };
 static const char stopping_text[] = "the server is stopping";
 
@@ -208,6 +211,7 @@ static int open_network(struct serve *s)
 static void run(struct serve *s)
 {
     int64_t look_at_ns = 0;
+    driver_begin(&s->driver);
     for (;;) {
         int64_t now_ns = clock_now_ns();
         if (now_ns >= look_at_ns) {
@@ -218,6 +222,12 @@ static void run(struct serve *s)
         driver_round(&s->driver, look_at_ns);
     }
     LOG_INFO("stopping", log_number("pid", (uint64_t)getpid()));
+    /* A leader says that it leads no longer, and that gets a moment to leave. */
+    struct replica_event stop = {.kind = REPLICA_EVENT_STOP};
+    driver_take_event(&s->driver, &stop);
+    int64_t end_ns = clock_now_ns() + ms_to_ns(FAREWELL_MS);
+    while (clock_now_ns() < end_ns)
+        driver_round(&s->driver, end_ns);
 }
 
 /* The transaction under way is finished; nobody hears of it any more. */
@@ -231,11 +241,22 @@ static void take_apart(struct serve *s)
     store_close(s->store);
 }
 
+/* Each client is a socket: as many as the system lets us have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int serve_run(const struct serve_config *config, const struct store_options *storage)
 {
     struct serve s = {.config = config};
     /* What core has to say about sockets is said here, in a line of our own. */
     (void)setenv("GRPC_VERBOSITY", "NONE", 0);
+    raise_file_limit();
     sigset_t signals = stop_signals();
     CHECK(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
     int status = open_store(&s, storage);

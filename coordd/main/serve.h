@@ -13,7 +13,5 @@ int serve_run(const struct serve_config *config, const struct store_options *sto
 
 /* What a store's refusal means for the exit status. */
 int exit_for_store(enum store_result result);
-/* Random bytes from the system; ends the process if it has none. */
-void random_fill(void *out, size_t length);
 
 #endif

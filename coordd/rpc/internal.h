@@ -123,7 +123,8 @@ int64_t rpc_streams_wake_at_ns(const struct rpc *rpc);
 void rpc_streams_stop(struct rpc *rpc, const char *text);
 
 /* links.c */
-void rpc_links_init(struct rpc *rpc, const struct replica_member *members, uint32_t count);
+/* False if a member's address is none. */
+bool rpc_links_init(struct rpc *rpc, const struct replica_member *members, uint32_t count);
 void rpc_link_accept(struct rpc *rpc, grpc_call *call, const grpc_metadata_array *metadata);
 void rpc_links_dial_due(struct rpc *rpc, int64_t now_ns);
 int64_t rpc_links_wake_at_ns(const struct rpc *rpc);

@@ -260,15 +260,15 @@ static void peer_dial(struct peer *p)
 
 /* ---- the door ---- */
 
-void rpc_links_init(struct rpc *rpc, const struct replica_member *members, uint32_t count)
+bool rpc_links_init(struct rpc *rpc, const struct replica_member *members, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
+        struct address address;
+        if (!address_parse(members[i].address, &address))
+            return false;
         if (members[i].id == rpc->self)
             continue;
         struct peer *p = &rpc->peers[rpc->peers_count++];
-        struct address address;
-        bool sound = address_parse(members[i].address, &address);
-        CHECK(sound);
         p->rpc = rpc;
         p->id = members[i].id;
         p->dial = p->id < rpc->self;
@@ -276,6 +276,7 @@ void rpc_links_init(struct rpc *rpc, const struct replica_member *members, uint3
         p->dial_at_ns = p->dial ? 0 : NEVER_NS;
         address_target(&address, p->target, sizeof p->target);
     }
+    return true;
 }
 
 void rpc_links_dial_due(struct rpc *rpc, int64_t now_ns)

@@ -274,12 +274,15 @@ enum rpc_result rpc_new(const struct rpc_options *options, struct rpc **ret, cha
     rpc->server = grpc_server_create(&args.args, NULL);
     grpc_server_register_completion_queue(rpc->server, rpc->queue, NULL);
     open_wake_call(rpc);
-    enum rpc_result result = listen_on(rpc, options->listen, why);
+    enum rpc_result result = RPC_ADDRESS_INVALID;
+    if (!rpc_links_init(rpc, options->members, options->members_count))
+        (void)snprintf(why, RPC_WHY_BYTES, "a member's address is not host:port");
+    else
+        result = listen_on(rpc, options->listen, why);
     if (result != RPC_OK) {
         rpc_free(rpc, "");
         return result;
     }
-    rpc_links_init(rpc, options->members, options->members_count);
     grpc_server_start(rpc->server);
     for (int i = 0; i < RPC_ACCEPTS_POSTED; i++) {
         rpc->accepts[i].tag.done = accept_done;

@@ -322,8 +322,12 @@ void rpc_send_stream(struct rpc *rpc, uint64_t stream, const struct blob *bytes)
 void rpc_close_stream(struct rpc *rpc, uint64_t stream, enum stream_status status, const char *text)
 {
     struct stream *s = stream_find(rpc, stream);
-    if (s != NULL)
-        stream_end(s, status, text);
+    if (s == NULL)
+        return;
+    /* An answer all of whose fields have their defaults has no bytes. */
+    if (s->kind == REPLICA_STREAM_EXECUTE && status == STREAM_STATUS_OK)
+        s->answered = true;
+    stream_end(s, status, text);
 }
 
 void rpc_streams_flush(struct rpc *rpc)

@@ -31,12 +31,14 @@ static int64_t asked_wake_ns;
 static int64_t stepped_ns;
 static enum replica_event_kind stepped;
 static unsigned steps;
+static uint8_t stepped_random[16];
 
 void replica_step(struct replica *r, const struct replica_event *event, struct effects *out)
 {
     (void)r;
     steps++;
     stepped = event->kind;
+    memcpy(stepped_random, event->random, sizeof stepped_random);
     CU_ASSERT_TRUE(event->now_ns >= stepped_ns);
     CU_ASSERT_TRUE(event->wall_ms > 0);
     stepped_ns = event->now_ns;
@@ -162,11 +164,12 @@ static void test_driver__sends_the_time_first_and_when_it_is_due(void)
     open_driver();
     int64_t later_ns = clock_now_ns() + 3600 * NS_PER_S;
     asked_wake_ns = later_ns;
-    driver_round(&driver, NEVER_NS);
-    CU_ASSERT_STRING_EQUAL(story, "poll take");
+    driver_begin(&driver);
+    CU_ASSERT_STRING_EQUAL(story, "");
     CU_ASSERT_EQUAL(steps, 1);
     CU_ASSERT_EQUAL(stepped, REPLICA_EVENT_TIME);
     driver_round(&driver, NEVER_NS);
+    CU_ASSERT_STRING_EQUAL(story, "poll take");
     CU_ASSERT_EQUAL(steps, 1); /* not due */
     CU_ASSERT_EQUAL(polled_until_ns, later_ns);
     driver_round(&driver, later_ns - 5);
@@ -174,6 +177,19 @@ static void test_driver__sends_the_time_first_and_when_it_is_due(void)
     driver.wake_at_ns = clock_now_ns();
     driver_round(&driver, NEVER_NS);
     CU_ASSERT_EQUAL(steps, 2);
+    driver_release(&driver);
+}
+
+/* A session's secret is made of them. */
+static void test_driver__each_opened_stream_gets_random_bytes_of_its_own(void)
+{
+    uint8_t first[16], none[16] = {0};
+    open_driver();
+    give(REPLICA_EVENT_STREAM_OPENED);
+    memcpy(first, stepped_random, sizeof first);
+    give(REPLICA_EVENT_STREAM_OPENED);
+    CU_ASSERT_NOT_EQUAL(memcmp(first, stepped_random, sizeof first), 0);
+    CU_ASSERT_NOT_EQUAL(memcmp(first, none, sizeof first), 0);
     driver_release(&driver);
 }
 
@@ -203,6 +219,7 @@ int main(int argc, char **argv)
         TEST(test_driver__executes_in_order_but_begins_with_the_disk),
         TEST(test_driver__a_step_that_persists_nothing_leaves_the_log_thread_alone),
         TEST(test_driver__sends_the_time_first_and_when_it_is_due),
+        TEST(test_driver__each_opened_stream_gets_random_bytes_of_its_own),
         TEST(test_driver__halting_ends_the_process_at_once),
     };
     effects_init(&asked);
