@@ -85,6 +85,28 @@ def call(address, method, *messages, deadline_ms=5000, metadata=()):
     return Reply(done.stdout)
 
 
+def call_many(address, method, cases, deadline_ms, metadata=(), at_once=8):
+    """A call for each case, a list of messages; the Replies in their order."""
+    arguments = [RAWCALL, f"ipv4:{address}", method, "--deadline-ms", str(deadline_ms), *metadata]
+    replies = []
+    for start in range(0, len(cases), at_once):
+        running = []
+        for messages in cases[start:start + at_once]:
+            process = cell.spawn(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, text=True)
+            try:
+                process.stdin.write("".join(m.hex() + "\n" for m in messages))
+                process.stdin.close()
+            except BrokenPipeError:
+                pass  # the server ended the call before it had heard all
+            running.append(process)
+        for process in running:
+            with process.stdout:
+                replies.append(Reply(process.stdout.read()))
+            process.wait()
+    return replies
+
+
 class Stream:
     """A call whose messages are sent one by one."""
 
