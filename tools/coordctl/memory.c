@@ -20,10 +20,8 @@ void *memory_resize(void *old, size_t count, size_t size_bytes)
 
 char *memory_join(const char *a, const char *b, const char *c)
 {
-    size_t a_bytes = strlen(a), b_bytes = strlen(b), c_bytes = strlen(c);
-    char *joined = memory_resize(NULL, a_bytes + b_bytes + c_bytes + 1, 1);
-    memcpy(joined, a, a_bytes);
-    memcpy(joined + a_bytes, b, b_bytes);
-    memcpy(joined + a_bytes + b_bytes, c, c_bytes + 1);
+    size_t bytes = strlen(a) + strlen(b) + strlen(c) + 1;
+    char *joined = memory_resize(NULL, bytes, 1);
+    (void)snprintf(joined, bytes, "%s%s%s", a, b, c);
     return joined;
 }

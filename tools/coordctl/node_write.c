@@ -55,10 +55,11 @@ static void report(const struct arguments *a, const char *path, const coord_stat
         json_add_text(object, "path", path);
         json_add_stat(object, stat);
         json_finish(object, a->ephemeral, stdout);
-    } else if (a->format == OUTPUT_TABLE) {
-        printf("%s  generation %" PRIu64 "\n", path, stat->content_generation);
     } else {
-        printf("%" PRIu64 "\n", stat->content_generation);
+        /* Raw is the number alone, for --if-gen of the next write. */
+        bool with_path = a->format == OUTPUT_TABLE;
+        printf("%s%s%" PRIu64 "\n", with_path ? path : "", with_path ? "  generation " : "",
+               stat->content_generation);
     }
 }
 
