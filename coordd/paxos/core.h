@@ -13,6 +13,7 @@
  * others before trying something else; none is needed for safety. */
 enum {
     PROBE_WINDOW_MS = 30,       /* for the answers to a Probe */
+    PATIENCE_DOUBLINGS_MAX = 4, /* of PROBE_WINDOW_MS and ATTEMPT_MS */
     STAGGER_MS = 12,            /* so that those who may stand do not all stand at once */
     PREPARE_RESEND_MS = 20,     /* to those that have not promised */
     ATTEMPT_MS = 400,           /* for phase 1, or between two steps forward in it */
@@ -35,6 +36,7 @@ struct election {
     uint64_t highest_ballot; /* that anybody reported */
     int64_t probe_until_ns;
     int64_t stand_at_ns; /* not before */
+    uint32_t patience;   /* attempts since the last that found a quorum, bounded */
 };
 
 struct paxos {
@@ -79,6 +81,8 @@ void election_on_probe(struct paxos *p, uint32_t from, const struct message *m,
                        struct paxos_effects *out);
 void election_on_probed(struct paxos *p, uint32_t from, const struct message *m,
                         struct paxos_effects *out);
+int64_t election_patience_ns(const struct paxos *p, int64_t ms);
+void election_lose_patience(struct paxos *p);
 int64_t election_wake_at(const struct paxos *p);
 bool election_happy(const struct paxos *p);
 /* proposer.c */

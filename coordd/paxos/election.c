@@ -26,6 +26,19 @@ void election_back_off(struct paxos *p)
         p->now_ns + ms_to_ns((int64_t)prng_between(&p->prng, BACKOFF_MIN_MS, BACKOFF_MAX_MS));
 }
 
+/* How fast answers can come is not known beforehand: each attempt that found no
+ * quorum in its time gives the next one twice as much, up to a bound. */
+int64_t election_patience_ns(const struct paxos *p, int64_t ms)
+{
+    return ms_to_ns(ms) << p->election.patience;
+}
+
+void election_lose_patience(struct paxos *p)
+{
+    if (p->election.patience < PATIENCE_DOUBLINGS_MAX)
+        p->election.patience++;
+}
+
 static void ask(struct paxos *p, struct paxos_effects *out)
 {
     struct election *e = &p->election;
@@ -36,7 +49,7 @@ static void ask(struct paxos *p, struct paxos_effects *out)
     e->number++;
     e->answered_mask = 1u << p->membership.self;
     e->happy_mask = 0;
-    e->probe_until_ns = p->now_ns + ms_to_ns(PROBE_WINDOW_MS);
+    e->probe_until_ns = p->now_ns + election_patience_ns(p, PROBE_WINDOW_MS);
     e->stand_at_ns = ns_max(p->now_ns, p->acceptor.grant_until_ns) +
                      (int64_t)prng_below(&p->prng, (uint64_t)ms_to_ns(STAGGER_MS));
     m = paxos_effects_send(out, membership_others(&p->membership), MESSAGE_PROBE);
@@ -65,8 +78,10 @@ static void judge(struct paxos *p, struct paxos_effects *out)
         return;
     }
     if (!quorum_prepared(&p->membership.quorums, e->answered_mask)) {
-        if (p->now_ns >= e->probe_until_ns)
+        if (p->now_ns >= e->probe_until_ns) {
             election_back_off(p);
+            election_lose_patience(p);
+        }
         return;
     }
     if (!all && p->now_ns < e->probe_until_ns)

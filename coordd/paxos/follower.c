@@ -155,6 +155,7 @@ void follower_on_accept(struct paxos *p, uint32_t from, const struct message *m,
     if (m->healthy) {
         p->election.happy_until_ns = p->now_ns + ms_to_ns(m->lease_ms);
         p->election.probing = false;
+        p->election.patience = 0;
     }
     gap = take_entries(p, m, out);
     learner_advance(p, m->chosen < p->acceptor.held ? m->chosen : p->acceptor.held);

@@ -106,6 +106,7 @@ void leader_begin(struct paxos *p, struct paxos_effects *out)
     l->next_slot = chosen + 1;
     l->began_ns = l->progress_ns = p->now_ns;
     p->election.happy_until_ns = p->now_ns + lease_ns(p);
+    p->election.patience = 0;
     for (uint32_t i = 0; i < p->membership.quorums.members_count; i++) {
         struct leader_peer *peer = &l->peers[i];
         uint64_t known = r->from[i].done && r->from[i].chosen < chosen ? r->from[i].chosen : chosen;

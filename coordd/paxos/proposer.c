@@ -25,7 +25,7 @@ void proposer_stand(struct paxos *p, struct paxos_effects *out)
     proposer_reset(r);
     r->phase = PROPOSER_PERSISTING;
     r->ballot = ballot_make(ballot_round(highest) + 1, p->config.self);
-    r->attempt_until_ns = p->now_ns + ms_to_ns(ATTEMPT_MS);
+    r->attempt_until_ns = p->now_ns + election_patience_ns(p, ATTEMPT_MS);
     p->role = PAXOS_CANDIDATE;
     p->leader_id = 0;
     paxos_effects_note(out, PAXOS_NOTE_ROLE, 0);
@@ -96,7 +96,7 @@ static void judge(struct paxos *p, struct paxos_effects *out)
         return;
     }
     r->phase = PROPOSER_RECOVERING;
-    r->attempt_until_ns = p->now_ns + ms_to_ns(ATTEMPT_MS);
+    r->attempt_until_ns = p->now_ns + election_patience_ns(p, ATTEMPT_MS);
     fetch_more(p, out);
 }
 
@@ -106,7 +106,7 @@ void proposer_on_learned(struct paxos *p, struct paxos_effects *out)
         leader_begin(p, out);
         return;
     }
-    p->proposer.attempt_until_ns = p->now_ns + ms_to_ns(ATTEMPT_MS);
+    p->proposer.attempt_until_ns = p->now_ns + election_patience_ns(p, ATTEMPT_MS);
     fetch_more(p, out);
 }
 
@@ -127,6 +127,8 @@ void proposer_on_promise(struct paxos *p, uint32_t from, const struct message *m
     if (m->chunk != f->next_chunk || m->chosen != f->chosen)
         return; /* part of another sending of the same; that will be complete or come again */
     for (uint32_t i = 0; i < m->entries_count; i++) {
+        if (m->entries[i].slot < r->first_slot)
+            continue; /* the promiser does not know yet that it is chosen; we do */
         if (m->entries[i].slot != f->through + 1) {
             f->next_chunk = 0;
             return;
@@ -181,6 +183,7 @@ void proposer_tick(struct paxos *p, struct paxos_effects *out)
     if (p->now_ns >= r->attempt_until_ns) {
         become_follower(p, out);
         election_back_off(p);
+        election_lose_patience(p);
     } else if (r->phase == PROPOSER_PREPARING && p->now_ns >= r->resend_at_ns) {
         send_prepare(p, out);
     } else if (r->phase == PROPOSER_RECOVERING && p->now_ns >= r->resend_at_ns) {

@@ -43,6 +43,7 @@ struct client_stream {
     uint64_t session;         /* once it is opened or attached */
     uint64_t last_slot;       /* of its last write: later reads wait for it */
     uint32_t parked_count;
+    uint64_t last_event_revision; /* of the item queued last, 0: no event */
     struct avl watches;       /* of struct watch, by id */
     struct buffer out;
 };

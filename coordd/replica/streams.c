@@ -43,10 +43,6 @@ static void send_out(struct replica *r, struct client_stream *s)
 
 static void touched(struct replica *r, struct client_stream *s)
 {
-    if (s->out.length >= STREAM_FLUSH_BYTES) {
-        send_out(r, s);
-        return;
-    }
     list_remove(&s->dirty);
     list_append(&r->dirty, &s->dirty);
 }
@@ -57,6 +53,16 @@ void streams_flush(struct replica *r)
 
     while ((at = list_first(&r->dirty)) != NULL)
         send_out(r, container_of(at, struct client_stream, dirty));
+}
+
+/* Close the message at hand if it is large enough. Not between two events of one
+ * revision: a client that was told a revision was told all of it. */
+static void cut(struct replica *r, struct client_stream *s, uint64_t revision)
+{
+    if (s->out.length >= STREAM_FLUSH_BYTES &&
+        (revision == 0 || revision != s->last_event_revision))
+        send_out(r, s);
+    s->last_event_revision = revision;
 }
 
 /* The header of one Item with a field of `length` bytes, which the caller puts. */
@@ -77,6 +83,7 @@ void streams_answer(struct replica *r, struct client_stream *s, uint64_t seq, bo
         streams_end(r, s, STREAM_STATUS_OK, "");
         return;
     }
+    cut(r, s, 0);
     item_header(s, ITEM_ANSWERED,
                 wire_varint_size(ANSWERED_SEQ, seq) + wire_varint_size(ANSWERED_READ, read) +
                     wire_bytes_size(ANSWERED_ANSWER, answer.length));
@@ -120,6 +127,7 @@ void streams_event(struct replica *r, struct client_stream *s, uint64_t watch, u
         return;
     if (stat.length > 0)
         length += wire_bytes_size(EVENT_STAT, stat.length);
+    cut(r, s, revision);
     item_header(s, ITEM_EVENT, length);
     wire_put_varint(&s->out, EVENT_WATCH, watch);
     wire_put_varint(&s->out, EVENT_KIND, kind);

@@ -67,13 +67,52 @@ static void drop(struct replica *r, struct client_stream *s, struct watch *watch
     }
 }
 
-/* What happened since the revision that the client knows, as one event. */
+struct missed {
+    enum state_event_kind kind;
+    uint64_t revision;
+};
+
+static void miss(struct missed *list, uint32_t *count, enum state_event_kind kind,
+                 uint64_t revision)
+{
+    uint32_t at = *count;
+
+    /* In the order of revisions; of one revision in the order of live events. */
+    for (; at > 0 && list[at - 1].revision > revision; at--)
+        list[at] = list[at - 1];
+    list[at] = (struct missed){.kind = kind, .revision = revision};
+    (*count)++;
+}
+
+/* What happened since the revision that the client knows: of each kind the last,
+ * as a live watcher would have heard it. */
+static uint32_t missed_since(const Coord__V1__Watch *asked, const Coord__V1__Stat *stat,
+                             struct missed list[3])
+{
+    uint64_t known = asked->known_revision;
+    uint32_t count = 0;
+
+    if (asked->content && stat->instance > known)
+        miss(list, &count, STATE_EVENT_CREATED, stat->instance);
+    if (asked->content && stat->content_generation > known &&
+        stat->content_generation != stat->instance)
+        miss(list, &count, STATE_EVENT_CONTENT, stat->content_generation);
+    if (asked->lock && stat->lock_generation > known &&
+        stat->lock_generation != stat->instance)
+        miss(list, &count,
+             stat->lock_mode == COORD__V1__LOCK_MODE__LOCK_NONE ? STATE_EVENT_LOCK_FREE
+                                                                : STATE_EVENT_LOCK_HELD,
+             stat->lock_generation);
+    return count;
+}
+
 static void catch_up(struct replica *r, struct client_stream *s, const Coord__V1__Watch *asked,
                      const Coord__V1__Answer *present)
 {
     const Coord__V1__Stat *stat =
         present->body_case == COORD__V1__ANSWER__BODY_STAT ? present->stat : NULL;
-    struct slice packed;
+    struct missed list[3];
+    uint32_t count;
 
     if (asked->known_revision == 0)
         return;
@@ -83,19 +122,12 @@ static void catch_up(struct replica *r, struct client_stream *s, const Coord__V1
                           slice_of(NULL, 0));
         return;
     }
+    count = missed_since(asked, stat, list);
     buffer_clear(&r->scratch);
     CHECK(state_stat(r->state, slice_of_string(asked->path), &r->scratch));
-    packed = buffer_slice(&r->scratch);
-    if (asked->content && stat->instance > asked->known_revision)
-        streams_event(r, s, asked->id, STATE_EVENT_CREATED, stat->instance, packed);
-    if (asked->content && stat->content_generation > asked->known_revision &&
-        stat->content_generation != stat->instance)
-        streams_event(r, s, asked->id, STATE_EVENT_CONTENT, stat->content_generation, packed);
-    if (asked->lock && stat->lock_generation > asked->known_revision)
-        streams_event(r, s, asked->id,
-                      stat->lock_mode == COORD__V1__LOCK_MODE__LOCK_NONE ? STATE_EVENT_LOCK_FREE
-                                                                         : STATE_EVENT_LOCK_HELD,
-                      stat->lock_generation, packed);
+    for (uint32_t i = 0; i < count; i++)
+        streams_event(r, s, asked->id, list[i].kind, list[i].revision,
+                      buffer_slice(&r->scratch));
 }
 
 /* The present state as a GetStat would show it, packed in *bytes. */

@@ -54,7 +54,7 @@ static uint32_t list_add(struct ledger_list *list, struct record *r)
     if (list->count == list->capacity) {
         CHECK(list->count < RECORDS_MAX);
         list->capacity = list->capacity == 0 ? 64 : list->capacity * 2;
-        list->list = check_realloc(list->list, list->capacity * sizeof *list->list);
+        list->list = check_realloc(list->list, list->capacity * sizeof(struct record *));
     }
     list->list[list->count++] = r;
     return list->count;

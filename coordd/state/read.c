@@ -126,7 +126,7 @@ static enum err read_list(struct reading *r, const Coord__V1__List *list)
         limit = (uint32_t)node->children.count;
     Coord__V1__Listing *listing = take(r, sizeof *listing);
     coord__v1__listing__init(listing);
-    listing->children = take(r, limit * sizeof *listing->children);
+    listing->children = take(r, limit * sizeof(Coord__V1__Stat *));
     size_t bytes = 0;
     struct node *child = node_child_above(node, slice_of_string(list->after));
     while (child != NULL && listing->n_children < limit && bytes < READ_PAGE_BYTES_MAX) {
@@ -166,7 +166,7 @@ static size_t claims_info(struct reading *r, const struct list *head, uint32_t c
                           Coord__V1__LockClaim ***ret)
 {
     size_t shown = count < READ_CLAIMS_MAX ? count : READ_CLAIMS_MAX;
-    *ret = take(r, shown * sizeof **ret);
+    *ret = take(r, shown * sizeof(Coord__V1__LockClaim *));
     const struct list *at = head->next;
     for (size_t i = 0; i < shown; i++, at = at->next)
         (*ret)[i] = claim_info(r, container_of(at, struct claim, place));
@@ -211,7 +211,7 @@ static enum err read_locks(struct reading *r, const Coord__V1__ListLocks *list)
         limit = (uint32_t)s->locks.count;
     Coord__V1__LockListing *listing = take(r, sizeof *listing);
     coord__v1__lock_listing__init(listing);
-    listing->locks = take(r, limit * sizeof *listing->locks);
+    listing->locks = take(r, limit * sizeof(Coord__V1__LockState *));
     size_t bytes = 0;
     bool go_on = after.length > 0 && path_compare(after, top) >= 0;
     const struct lock *lock = go_on ? lock_above(s, after) : lock_at_least(s, top);
@@ -253,7 +253,7 @@ static enum err read_sessions(struct reading *r, const Coord__V1__ListSessions *
         limit = (uint32_t)s->sessions.count;
     Coord__V1__SessionListing *listing = take(r, sizeof *listing);
     coord__v1__session_listing__init(listing);
-    listing->sessions = take(r, limit * sizeof *listing->sessions);
+    listing->sessions = take(r, limit * sizeof(Coord__V1__SessionInfo *));
     size_t bytes = 0;
     const struct session *session = sessions_above(s, list->after);
     while (session != NULL && listing->n_sessions < limit && bytes < READ_PAGE_BYTES_MAX) {

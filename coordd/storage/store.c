@@ -192,7 +192,7 @@ static enum store_result prepare_wal(struct store *s, const char *path,
         return log_judge(s, rc, "open the -wal of");
     rc = wal_scan(&wal, database, &report);
     if (rc == SQLITE_OK && report.verdict == WAL_TORN)
-        rc = wal_wipe(wal.file, report.committed + 1, report.last);
+        rc = wal_wipe(wal.file, &report);
     if (rc == SQLITE_OK && report.verdict != WAL_CORRUPT)
         rc = presize(&wal, options->wal_bytes != 0 ? options->wal_bytes : STORE_WAL_BYTES);
     raw_close(&wal);

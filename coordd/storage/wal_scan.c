@@ -96,48 +96,33 @@ static bool of_generation(const struct scan *s)
     return same(s->frame.salt, s->salt);
 }
 
-/* A header that says "commit" in the present generation. Where a sector ends
- * between the two fields they may stem from different writes: then it says nothing. */
-static bool says_commit(const struct scan *s, uint32_t number)
+/* Does the frame's header lie in one sector? Then all of it stems from one write. */
+static bool header_is_whole(uint32_t number)
 {
-    return of_generation(s) && s->frame.commit_size != 0 &&
-           (frame_offset(number) + WAL_COVERED_BYTES) % WAL_SECTOR_BYTES != 0;
+    return frame_offset(number) % WAL_SECTOR_BYTES + WAL_FRAME_HEADER_BYTES <= WAL_SECTOR_BYTES;
 }
 
-/* Would the frame be right if one bit of it were different? The checksum is
- * linear: a change of 2^k in a word changes it by 2^k times the word's weight,
- * so no bit has to be tried. */
-static bool one_bit_off(const struct scan *s, const uint32_t before[2])
+static bool says_commit(const struct scan *s, uint32_t number)
 {
-    const struct frame *f = &s->frame;
-    uint32_t sum[2] = {before[0], before[1]}, missing[2];
-    uint32_t even[2] = {1, 1}, odd[2] = {0, 1}; /* weights in the last pair of words */
+    return of_generation(s) && s->frame.commit_size != 0 && header_is_whole(number);
+}
 
-    frame_sum(s, sum);
-    if (__builtin_popcount(sum[0] ^ f->sum[0]) + __builtin_popcount(sum[1] ^ f->sum[1]) == 1)
-        return true; /* the checksum itself was hit */
-    missing[0] = f->sum[0] - sum[0];
-    missing[1] = f->sum[1] - sum[1];
-    for (size_t at = WAL_FRAME_BYTES; at > 0;) {
-        at -= at == WAL_FRAME_HEADER_BYTES ? 16 + 8 : 8; /* salts and sum are not covered */
-        for (size_t half = 0; half < 2; half++) {
-            const uint32_t *weight = half == 0 ? even : odd;
-            uint32_t v = word(f->bytes + at + 4 * half, s->big_endian);
+/* Would the frame be right if one bit of its page number or its commit mark were
+ * different? No torn write looks like that. (A page can: a sector of it that was
+ * not written may differ from the new one in a single bit.) */
+static bool one_bit_off(struct scan *s, uint32_t number, const uint32_t before[2])
+{
+    uint8_t *bytes = s->frame.bytes;
+    bool off = false;
 
-            for (unsigned bit = 0; bit < 32; bit++) {
-                uint32_t change = (v >> bit & 1) != 0 ? 0u - (1u << bit) : 1u << bit;
-
-                if (change * weight[0] == missing[0] && change * weight[1] == missing[1])
-                    return true;
-            }
-        }
-        /* One pair further from the end: (a, b) -> (a + b, a + 2b). */
-        even[0] += even[1];
-        even[1] += even[0];
-        odd[0] += odd[1];
-        odd[1] += odd[0];
+    if (!of_generation(s) || !header_is_whole(number))
+        return false;
+    for (size_t bit = 0; bit < 8 * WAL_COVERED_BYTES && !off; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        off = follows(s, before);
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
-    return false;
+    return off;
 }
 
 static int corrupt(struct wal_report *ret, uint32_t frame, const char *because)
@@ -160,8 +145,8 @@ static int judge_rest(struct scan *s, uint32_t bad, const uint32_t before[2],
         return rc;
     if (follows(s, before) && s->frame.page != 0)
         return corrupt(ret, bad, "its salts do not belong to its checksum");
-    if (of_generation(s) && one_bit_off(s, before))
-        return corrupt(ret, bad, "one bit of it is wrong");
+    if (one_bit_off(s, bad, before))
+        return corrupt(ret, bad, "one bit of its header is wrong");
     committed = says_commit(s, bad);
     for (uint32_t number = bad;;) {
         if (of_generation(s))
@@ -177,7 +162,7 @@ static int judge_rest(struct scan *s, uint32_t bad, const uint32_t before[2],
             continue;
         if (committed)
             return corrupt(ret, bad, "a later commit stands behind it");
-        committed = s->frame.commit_size != 0 && follows(s, previous);
+        committed = says_commit(s, number) || (s->frame.commit_size != 0 && follows(s, previous));
     }
     if (ret->last > ret->committed)
         ret->verdict = WAL_TORN;
@@ -212,38 +197,25 @@ static int judge_frames(struct scan *s, const uint32_t header_sum[2], struct wal
  * while a new generation began, because the old one had been moved into the
  * database first. So: is everything that the frames hold in the database? */
 
-/* Finds the generation that lies there, and the last commit of it. 0: none. */
-static int find_generation(struct scan *s, const uint8_t header[WAL_HEADER_BYTES],
-                           uint32_t *ret_last_commit)
+/* Each generation begins with frame 1, so that is of the newest; older ones may
+ * follow. Finds its salts and its last commit. 0: none. */
+static int find_generation(struct scan *s, uint32_t *ret_last_commit)
 {
-    uint32_t stored[2] = {big(header + 24), big(header + 28)}, computed[2] = {0, 0};
-    uint32_t previous[2] = {0, 0}, previous_salt[2] = {0, 0};
     bool found = false;
 
-    chain(computed, header, 24, s->big_endian);
     *ret_last_commit = 0;
     for (uint32_t number = 1; number <= s->frames; number++) {
         int rc = read_frame(s, number);
-        bool linked;
 
         if (rc != SQLITE_OK)
             return rc;
-        if (number == 1)
-            linked = follows(s, stored) || follows(s, computed);
-        else
-            linked = same(s->frame.salt, previous_salt) && follows(s, previous);
-        linked = linked && s->frame.page != 0;
-        if (linked && !found) {
+        if (!found && s->frame.page != 0) {
             found = true;
             s->salt[0] = s->frame.salt[0];
             s->salt[1] = s->frame.salt[1];
         }
-        if (linked && of_generation(s) && s->frame.commit_size != 0)
+        if (found && of_generation(s) && s->frame.commit_size != 0)
             *ret_last_commit = number;
-        for (size_t i = 0; i < 2; i++) {
-            previous[i] = s->frame.sum[i];
-            previous_salt[i] = s->frame.salt[i];
-        }
     }
     return SQLITE_OK;
 }
@@ -281,20 +253,30 @@ static int compare_pages(struct scan *s, uint32_t last, const struct raw_file *d
     return rc;
 }
 
+static bool all_zero(const uint8_t header[WAL_HEADER_BYTES])
+{
+    static const uint8_t zeros[WAL_HEADER_BYTES];
+
+    return memcmp(header, zeros, sizeof zeros) == 0;
+}
+
 static int judge_without_header(struct scan *s, const uint8_t header[WAL_HEADER_BYTES],
                                 const struct raw_file *database, struct wal_report *ret)
 {
     uint32_t last;
     bool all_there = true;
-    int rc;
+    int rc = find_generation(s, &last);
 
-    s->big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__; /* what SQLite writes here */
-    rc = find_generation(s, header, &last);
     if (rc == SQLITE_OK && last > 0)
         rc = compare_pages(s, last, database, &all_there);
-    if (rc == SQLITE_OK && !all_there)
+    if (rc != SQLITE_OK || (last == 0 && all_zero(header)))
+        return rc;
+    if (!all_there)
         return corrupt(ret, 0, "its header is damaged, and it holds what the database lacks");
-    return rc;
+    /* SQLite takes the salts even of a header that it rejects. If they are those
+     * of the frames that lie there, the next generation would have them too. */
+    ret->verdict = WAL_TORN;
+    return SQLITE_OK;
 }
 
 int wal_scan(const struct raw_file *wal, const struct raw_file *database, struct wal_report *ret)
@@ -331,11 +313,18 @@ int wal_scan(const struct raw_file *wal, const struct raw_file *database, struct
 
 /* ---- wiping ---- */
 
-int wal_wipe(sqlite3_file *wal, uint32_t first, uint32_t last)
+static int wipe(sqlite3_file *wal, uint64_t from, uint64_t to)
 {
-    int rc = raw_zero(wal, frame_offset(first), frame_offset(last + 1));
+    int rc = raw_zero(wal, from, to);
 
     return rc != SQLITE_OK ? rc : wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+}
+
+int wal_wipe(sqlite3_file *wal, const struct wal_report *report)
+{
+    if (report->last == 0)
+        return wipe(wal, 0, WAL_HEADER_BYTES);
+    return wipe(wal, frame_offset(report->committed + 1), frame_offset(report->last + 1));
 }
 
 int wal_salts(sqlite3_file *wal, uint8_t ret[WAL_SALT_BYTES])
@@ -361,5 +350,7 @@ int wal_wipe_behind(sqlite3_file *wal, uint32_t committed)
             break;
         last++;
     }
-    return rc != SQLITE_OK || last == committed ? rc : wal_wipe(wal, committed + 1, last);
+    if (rc != SQLITE_OK || last == committed)
+        return rc;
+    return wipe(wal, frame_offset(committed + 1), frame_offset(last + 1));
 }

@@ -13,9 +13,9 @@
  * behind the last commit; so whatever an unfinished transaction left there is
  * wiped before the next one begins: wal_wipe.
  *
- * Told apart: CLEAN, TORN and CORRUPT as below; a single flipped bit anywhere
- * counts as CORRUPT, even in the last commit. Not told apart: wider damage to
- * the last commit alone and a write that was torn (docs/storage-format.md).
+ * Told apart: CLEAN, TORN and CORRUPT as below; a single flipped bit is found
+ * wherever it is, but for the pages and checksums of the last transaction. Not
+ * told apart: damage to these and a torn write (docs/storage-format.md).
  *
  * The format is SQLite's: https://www.sqlite.org/walformat.html */
 #ifndef COORD_STORAGE_WAL_SCAN_H
@@ -35,7 +35,7 @@ enum {
 
 enum wal_verdict {
     WAL_CLEAN,   /* empty, zeros, or ends with a commit; older generations may follow */
-    WAL_TORN,    /* behind the last commit lies an unfinished transaction: to be wiped */
+    WAL_TORN,    /* an unfinished transaction or header: to be wiped */
     WAL_CORRUPT, /* something that was durable cannot be read any more */
 };
 
@@ -43,7 +43,7 @@ enum wal_verdict {
 struct wal_report {
     enum wal_verdict verdict;
     uint32_t committed;  /* the last frame that SQLite will use; 0: none */
-    uint32_t last;       /* the last frame of this generation; >= committed */
+    uint32_t last;       /* the last frame of this generation, >= committed; 0: only a header */
     uint32_t bad;        /* WAL_CORRUPT: the damaged frame; 0: the header */
     const char *because; /* WAL_CORRUPT: a constant */
 };
@@ -52,10 +52,10 @@ struct wal_report {
  * consulted only where the header is damaged. */
 int wal_scan(const struct raw_file *wal, const struct raw_file *database, struct wal_report *ret);
 
-/* Zeros over frames that SQLite does not use, synced. */
-int wal_wipe(sqlite3_file *wal, uint32_t first, uint32_t last);
+/* Puts zeros where WAL_TORN found what SQLite does not use, and syncs. */
+int wal_wipe(sqlite3_file *wal, const struct wal_report *report);
 
-/* The same for what a transaction left that was rolled back: all frames of the
+/* The same for what a transaction has left that was rolled back: all frames of the
  * file's generation that follow frame `committed`. */
 int wal_wipe_behind(sqlite3_file *wal, uint32_t committed);
 
