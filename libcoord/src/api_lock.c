@@ -1,0 +1,218 @@
+/* api_lock.c - locks.
+ *
+ * To the servers a holder is a number that is never used twice in a session, a
+ * new one for each acquire: what is released or cancelled late then cannot touch
+ * a lock acquired since. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcoord/base/check.h"
+#include "libcoord/src/inner.h"
+
+struct grant {
+    char *sequencer;
+    uint64_t generation;
+};
+
+char *sequencer_text(const char *cell, uint64_t instance, bool exclusive, uint64_t generation,
+                     const char *path)
+{
+    static const char format[] = "%s:%" PRIu64 ":%c:%" PRIu64 ":%s";
+    char mode = exclusive ? 'x' : 's';
+    int length = snprintf(NULL, 0, format, cell, instance, mode, generation, path);
+    CHECK(length > 0);
+    char *text = check_malloc((size_t)length + 1);
+    (void)snprintf(text, (size_t)length + 1, format, cell, instance, mode, generation, path);
+    return text;
+}
+
+static void take_grant(void *context, const Coord__V1__Answer *answer)
+{
+    struct grant *g = context;
+    if (answer->body_case != COORD__V1__ANSWER__BODY_GRANTED ||
+        answer->granted->cell.len != CELL_ID_BYTES)
+        return;
+    const Coord__V1__Sequencer *s = answer->granted;
+    char cell[2 * CELL_ID_BYTES + 1];
+    hex_encode(s->cell.data, CELL_ID_BYTES, cell);
+    g->sequencer = sequencer_text(
+        cell, s->instance, s->mode == COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE, s->generation, s->path);
+    g->generation = s->generation;
+}
+
+static uint64_t new_handle(struct coord_session *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    uint64_t handle = ++s->last_handle;
+    pthread_mutex_unlock(&s->mutex);
+    return handle;
+}
+
+static void fill_release(const struct coord_node *node, uint64_t handle, bool clear_content,
+                         Coord__V1__Release *m, Coord__V1__Write *write)
+{
+    coord__v1__release__init(m);
+    coord__v1__write__init(write);
+    m->path = node->path;
+    m->handle = handle;
+    m->instance = node->instance;
+    m->clear_content = clear_content;
+    write->op_case = COORD__V1__WRITE__OP_RELEASE;
+    write->release = m;
+}
+
+/* Nobody waits for it; it is retried as long as the session lives. */
+static void release_in_background(struct coord_node *node, uint64_t handle)
+{
+    Coord__V1__Release m;
+    Coord__V1__Write write;
+    fill_release(node, handle, false, &m, &write);
+    struct client_event event = {
+        .kind = CLIENT_EVENT_SUBMIT_WRITE, .write = &write, .deadline_ns = NEVER_NS};
+    pthread_mutex_lock(&node->session->mutex);
+    session_step(node->session, &event);
+    pthread_mutex_unlock(&node->session->mutex);
+}
+
+static coord_error acquire(const struct call *call, struct coord_node *node, uint64_t handle,
+                           bool wait, const struct slice *content, struct grant *ret)
+{
+    static uint8_t nothing[1];
+    Coord__V1__Acquire m = COORD__V1__ACQUIRE__INIT;
+    Coord__V1__Write write = COORD__V1__WRITE__INIT;
+    m.path = node->path;
+    m.handle = handle;
+    m.instance = node->instance;
+    m.mode = COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
+    m.wait = wait;
+    if (content != NULL) {
+        m.on_grant_case = COORD__V1__ACQUIRE__ON_GRANT_CONTENT;
+        m.content.len = content->length;
+        m.content.data = content->length > 0 ? (uint8_t *)(uintptr_t)content->data : nothing;
+    }
+    write.op_case = COORD__V1__WRITE__OP_ACQUIRE;
+    write.acquire = &m;
+    coord_error e = call_write(call, &write, take_grant, ret);
+    if (e != COORD_OK)
+        return e;
+    if (ret->sequencer == NULL) {
+        release_in_background(node, handle);
+        return fail(COORD_ERR_INTERNAL, "a server's answer lacks what was asked for");
+    }
+    /* This thread may have slept since: is the session live still? */
+    e = call_until_safe(call);
+    if (e != COORD_OK) {
+        free(ret->sequencer);
+        ret->sequencer = NULL;
+        release_in_background(node, handle);
+        return fail(e, "the lock was granted while the session was in jeopardy");
+    }
+    return COORD_OK;
+}
+
+coord_error lock_acquire(struct coord_node *node, bool wait, const struct slice *content,
+                         int64_t timeout_ms, struct coord_lock **ret)
+{
+    uint64_t handle = new_handle(node->session);
+    uint_fast64_t none = 0;
+    if (!atomic_compare_exchange_strong(&node->holding, &none, handle))
+        return fail(COORD_ERR_INVALID, "node: this handle holds or waits for its lock already");
+    struct call call = call_begin(node->session, timeout_ms);
+    struct grant grant = {.sequencer = NULL};
+    coord_error e = acquire(&call, node, handle, wait, content, &grant);
+    if (e != COORD_OK) {
+        atomic_store(&node->holding, 0);
+        return e;
+    }
+    struct coord_lock *lock = check_calloc(1, sizeof *lock);
+    lock->node = node;
+    lock->handle = handle;
+    lock->sequencer = grant.sequencer;
+    lock->generation = grant.generation;
+    *ret = lock;
+    return COORD_OK;
+}
+
+coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t deadline_ms)
+{
+    struct coord_node *node = lock->node;
+    Coord__V1__Release m;
+    Coord__V1__Write write;
+    fill_release(node, lock->handle, clear_content, &m, &write);
+    struct call call = call_begin(node->session, deadline_ms);
+    coord_error e = call_write(&call, &write, NULL, NULL);
+    atomic_store(&node->holding, 0);
+    free(lock->sequencer);
+    free(lock);
+    return e;
+}
+
+static coord_error begin(const coord_node *node, const char *name, int64_t timeout_ms,
+                         coord_lock **ret_lock)
+{
+    detail_clear();
+    if (node == NULL || ret_lock == NULL)
+        return fail(COORD_ERR_INVALID, "%s: is NULL", node == NULL ? "node" : "ret_lock");
+    if (timeout_ms < COORD_FOREVER)
+        return fail(COORD_ERR_INVALID, "%s: is negative", name);
+    return COORD_OK;
+}
+
+coord_error coord_lock_acquire(coord_node *node, int64_t timeout_ms, coord_lock **ret_lock)
+{
+    coord_error e = begin(node, "timeout_ms", timeout_ms, ret_lock);
+    if (e != COORD_OK)
+        return e;
+    if (timeout_ms == 0)
+        return lock_acquire(node, false, NULL, TRY_DEADLINE_MS, ret_lock);
+    return lock_acquire(node, true, NULL, timeout_ms, ret_lock);
+}
+
+coord_error coord_trylock(coord_node *node, int64_t deadline_ms, coord_lock **ret_lock)
+{
+    coord_error e = begin(node, "deadline_ms", deadline_ms, ret_lock);
+    return e != COORD_OK ? e : lock_acquire(node, false, NULL, deadline_ms, ret_lock);
+}
+
+coord_error coord_unlock(coord_lock *lock, int64_t deadline_ms)
+{
+    detail_clear();
+    if (lock == NULL)
+        return COORD_OK;
+    coord_error wrong = check_deadline(deadline_ms);
+    coord_error e = lock_release(lock, false, wrong == COORD_OK ? deadline_ms : 0);
+    return wrong != COORD_OK ? fail(wrong, "deadline_ms: is negative") : e;
+}
+
+const char *coord_lock_sequencer(const coord_lock *lock)
+{
+    return lock == NULL ? "" : lock->sequencer;
+}
+
+int64_t coord_lock_safe_ms(coord_lock *lock)
+{
+    return lock == NULL ? 0 : coord_session_safe_ms(lock->node->session);
+}
+
+coord_error coord_check_sequencer(coord_session *session, const char *sequencer,
+                                  int64_t deadline_ms)
+{
+    coord_sequencer parsed;
+    detail_clear();
+    if (session == NULL)
+        return fail(COORD_ERR_INVALID, "session: is NULL");
+    if (coord_sequencer_parse(sequencer, &parsed) != COORD_OK)
+        return COORD_ERR_INVALID;
+    coord_error e = check_deadline(deadline_ms);
+    if (e != COORD_OK)
+        return e;
+    Coord__V1__CheckSequencer m = COORD__V1__CHECK_SEQUENCER__INIT;
+    Coord__V1__Read read = COORD__V1__READ__INIT;
+    m.sequencer = (char *)(uintptr_t)sequencer;
+    read.op_case = COORD__V1__READ__OP_CHECK;
+    read.check = &m;
+    struct call call = call_begin(session, deadline_ms);
+    return call_read(&call, &read, NULL, NULL);
+}

@@ -1,0 +1,102 @@
+/* api_watch.c - watches. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libcoord/base/check.h"
+#include "libcoord/src/inner.h"
+
+void watch_unref(struct coord_watch *w)
+{
+    if (w == NULL || atomic_fetch_sub(&w->references, 1) != 1)
+        return;
+    session_unref(w->session);
+    free(w->path);
+    free(w);
+}
+
+static void take_stat(void *context, const Coord__V1__Answer *answer)
+{
+    if (answer->body_case == COORD__V1__ANSWER__BODY_STAT)
+        stat_take(context, answer->stat);
+}
+
+static struct coord_watch *watch_new(struct coord_session *s, char *path,
+                                     coord_watch_callback *callback, void *context)
+{
+    struct coord_watch *w = check_calloc(1, sizeof *w);
+    w->session = session_ref(s);
+    w->path = path;
+    w->callback = callback;
+    w->context = context;
+    atomic_init(&w->references, 1);
+    pthread_mutex_lock(&s->mutex);
+    w->id = ++s->last_watch_id;
+    session_watch_link(s, w);
+    pthread_mutex_unlock(&s->mutex);
+    return w;
+}
+
+static coord_error watch(struct coord_watch *w, uint32_t what, int64_t deadline_ms,
+                         coord_stat *ret_stat)
+{
+    coord_stat stat = {.size = 0};
+    Coord__V1__Watch m = COORD__V1__WATCH__INIT;
+    m.id = w->id;
+    m.path = w->path;
+    m.content = (what & COORD_WATCH_CONTENT) != 0;
+    m.lock = (what & COORD_WATCH_LOCK) != 0;
+    struct call call = call_begin(w->session, deadline_ms);
+    coord_error e = call_watch(&call, &m, take_stat, &stat);
+    if (e == COORD_OK && ret_stat != NULL)
+        *ret_stat = stat;
+    return e;
+}
+
+coord_error coord_watch_open(coord_session *session, const char *path, uint32_t what,
+                             coord_watch_callback *callback, void *context, int64_t deadline_ms,
+                             coord_stat *ret_stat, coord_watch **ret_watch)
+{
+    char *inside;
+    detail_clear();
+    if (session == NULL || callback == NULL || ret_watch == NULL)
+        return fail(COORD_ERR_INVALID, "%s: is NULL",
+                    session == NULL    ? "session"
+                    : callback == NULL ? "callback"
+                                       : "ret_watch");
+    if (what == 0 || (what & ~(uint32_t)(COORD_WATCH_CONTENT | COORD_WATCH_LOCK)) != 0)
+        return fail(COORD_ERR_INVALID, "what: 0x%x is not COORD_WATCH_CONTENT, _LOCK or both",
+                    what);
+    coord_error e = check_deadline(deadline_ms);
+    if (e == COORD_OK)
+        e = path_take(session->client, "path", path, &inside);
+    if (e != COORD_OK)
+        return e;
+    struct coord_watch *w = watch_new(session, inside, callback, context);
+    e = watch(w, what, deadline_ms, ret_stat);
+    if (e != COORD_OK) {
+        char kept[DETAIL_BYTES];
+        (void)snprintf(kept, sizeof kept, "%s", coord_error_detail());
+        coord_watch_close(w);
+        return fail(e, "%s", kept);
+    }
+    *ret_watch = w;
+    return COORD_OK;
+}
+
+void coord_watch_close(coord_watch *w)
+{
+    if (w == NULL)
+        return;
+    struct coord_session *s = w->session;
+    struct client_event event = {.kind = CLIENT_EVENT_UNWATCH, .watch_id = w->id};
+    pthread_mutex_lock(&s->mutex);
+    avl_remove(&s->watches, &w->by_id);
+    session_step(s, &event);
+    pthread_mutex_unlock(&s->mutex);
+    struct dispatch *d = &s->client->dispatch;
+    pthread_mutex_lock(&d->mutex);
+    w->closed = true;
+    pthread_mutex_unlock(&d->mutex);
+    dispatch_forget(d, w);
+    watch_unref(w);
+}

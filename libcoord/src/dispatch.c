@@ -1,0 +1,177 @@
+/* dispatch.c - the thread that runs the application's callbacks, one at a time.
+ *
+ * A callback that takes long holds back other callbacks and nothing else. What
+ * piles up is bounded: of each watch at most WATCH_EVENTS_QUEUED_MAX events wait,
+ * then its oldest is dropped, for the last tells the present state. Session
+ * states are few. */
+#include <stdlib.h>
+
+#include "libcoord/base/check.h"
+#include "libcoord/src/inner.h"
+
+struct dispatch_item {
+    struct list link;
+    struct coord_session *session; /* counted; NULL if it is of a watch */
+    coord_session_state state;
+    struct coord_watch *watch; /* counted */
+    coord_event event;
+    char *path; /* owned; event.path */
+};
+
+static void item_free(struct dispatch_item *i)
+{
+    session_unref(i->session);
+    watch_unref(i->watch);
+    free(i->path);
+    free(i);
+}
+
+static struct dispatch_item *item_of(struct list *at)
+{
+    return container_of_or_null(at, struct dispatch_item, link);
+}
+
+static void push(struct dispatch *d, struct dispatch_item *i)
+{
+    list_append(&d->queue, &i->link);
+    pthread_cond_broadcast(&d->changed);
+}
+
+void dispatch_state(struct dispatch *d, struct coord_session *s, coord_session_state state)
+{
+    struct dispatch_item *i = check_calloc(1, sizeof *i);
+    i->session = session_ref(s);
+    i->state = state;
+    pthread_mutex_lock(&d->mutex);
+    push(d, i);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+/* Takes the oldest event of the watch out. */
+static struct dispatch_item *oldest_of(struct dispatch *d, const struct coord_watch *w)
+{
+    for (struct list *at = d->queue.next; at != &d->queue; at = at->next) {
+        struct dispatch_item *i = item_of(at);
+        if (i->watch == w) {
+            list_remove(&i->link);
+            return i;
+        }
+    }
+    return NULL;
+}
+
+void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__Event *event)
+{
+    struct dispatch_item *i = check_calloc(1, sizeof *i), *dropped = NULL;
+    i->watch = w;
+    atomic_fetch_add(&w->references, 1);
+    i->path = check_strdup(w->path);
+    i->event = (coord_event){.size = sizeof i->event,
+                             .kind = (coord_event_kind)event->kind,
+                             .path = i->path,
+                             .revision = event->revision,
+                             .exists = event->stat != NULL};
+    if (event->stat != NULL)
+        stat_take(&i->event.stat, event->stat);
+    pthread_mutex_lock(&d->mutex);
+    if (w->closed) {
+        dropped = i;
+    } else {
+        if (w->queued_count >= WATCH_EVENTS_QUEUED_MAX && (dropped = oldest_of(d, w)) != NULL)
+            w->queued_count--;
+        w->queued_count++;
+        push(d, i);
+    }
+    pthread_mutex_unlock(&d->mutex);
+    if (dropped != NULL)
+        item_free(dropped);
+}
+
+static bool concerns(const struct dispatch_item *i, const void *who)
+{
+    return i->session == who || i->watch == who || (i->watch != NULL && i->watch->session == who);
+}
+
+void dispatch_forget(struct dispatch *d, const void *who)
+{
+    struct list dropped;
+    list_init(&dropped);
+    pthread_mutex_lock(&d->mutex);
+    for (struct list *at = d->queue.next, *next; at != &d->queue; at = next) {
+        next = at->next;
+        if (concerns(item_of(at), who)) {
+            list_remove(at);
+            list_append(&dropped, at);
+        }
+    }
+    bool within = pthread_equal(pthread_self(), d->thread);
+    while (d->running == who && !within)
+        pthread_cond_wait(&d->changed, &d->mutex);
+    pthread_mutex_unlock(&d->mutex);
+    for (struct list *at; (at = list_first(&dropped)) != NULL;) {
+        list_remove(at);
+        item_free(item_of(at));
+    }
+}
+
+static void call_back(struct dispatch_item *i)
+{
+    if (i->session != NULL)
+        i->session->callback(i->session->context, i->session, i->state);
+    else
+        i->watch->callback(i->watch->context, &i->event);
+}
+
+static void *run(void *argument)
+{
+    struct dispatch *d = argument;
+    pthread_mutex_lock(&d->mutex);
+    while (!d->stop) {
+        struct dispatch_item *i = item_of(list_first(&d->queue));
+        if (i == NULL) {
+            pthread_cond_wait(&d->changed, &d->mutex);
+            continue;
+        }
+        list_remove(&i->link);
+        if (i->watch != NULL)
+            i->watch->queued_count--;
+        bool wanted = i->watch == NULL || !i->watch->closed;
+        d->running = i->watch != NULL ? (const void *)i->watch : (const void *)i->session;
+        pthread_mutex_unlock(&d->mutex);
+        if (wanted)
+            call_back(i);
+        pthread_mutex_lock(&d->mutex);
+        d->running = NULL;
+        pthread_cond_broadcast(&d->changed);
+        pthread_mutex_unlock(&d->mutex);
+        item_free(i);
+        pthread_mutex_lock(&d->mutex);
+    }
+    pthread_mutex_unlock(&d->mutex);
+    return NULL;
+}
+
+void dispatch_start(struct dispatch *d)
+{
+    CHECK(pthread_mutex_init(&d->mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&d->changed, NULL) == 0);
+    list_init(&d->queue);
+    d->running = NULL;
+    d->stop = false;
+    CHECK(pthread_create(&d->thread, NULL, run, d) == 0);
+}
+
+void dispatch_stop(struct dispatch *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    d->stop = true;
+    pthread_cond_broadcast(&d->changed);
+    pthread_mutex_unlock(&d->mutex);
+    pthread_join(d->thread, NULL);
+    for (struct list *at; (at = list_first(&d->queue)) != NULL;) {
+        list_remove(at);
+        item_free(item_of(at));
+    }
+    pthread_cond_destroy(&d->changed);
+    pthread_mutex_destroy(&d->mutex);
+}
