@@ -11,6 +11,7 @@
 #define WAL_MAGIC         0x377f0682u /* the last bit: checksums over big-endian words */
 #define WAL_FORMAT        3007000u
 #define WAL_SECTOR_BYTES  512u /* what a disk writes as a whole */
+#define WAL_SIZE_BITS     24u  /* a database of up to 64 GiB */
 #define WAL_COVERED_BYTES 8u   /* of a frame's header, by its checksum; then the page */
 
 /* One frame as it lies in the file. */
@@ -107,22 +108,23 @@ static bool says_commit(const struct scan *s, uint32_t number)
     return of_generation(s) && s->frame.commit_size != 0 && header_is_whole(number);
 }
 
-/* Would the frame be right if one bit of its page number or its commit mark were
- * different? No torn write looks like that. (A page can: a sector of it that was
- * not written may differ from the new one in a single bit.) */
-static bool one_bit_off(struct scan *s, uint32_t number, const uint32_t before[2])
+/* Would the frame be right if one flipped bit had not turned its commit into none?
+ * It would hide that a transaction ended here. */
+static bool hides_commit(struct scan *s, uint32_t number, const uint32_t before[2])
 {
-    uint8_t *bytes = s->frame.bytes;
-    bool off = false;
+    uint8_t *size = s->frame.bytes + 4;
+    bool hides = false;
 
-    if (!of_generation(s) || !header_is_whole(number))
+    if (!of_generation(s) || s->frame.commit_size != 0 || !header_is_whole(number))
         return false;
-    for (size_t bit = 0; bit < 8 * WAL_COVERED_BYTES && !off; bit++) {
-        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        off = follows(s, before);
-        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    for (uint32_t bit = 0; bit < WAL_SIZE_BITS && !hides; bit++) {
+        uint8_t *byte = &size[3 - bit / 8];
+
+        *byte = (uint8_t)(1u << bit % 8);
+        hides = follows(s, before);
+        *byte = 0;
     }
-    return off;
+    return hides;
 }
 
 static int corrupt(struct wal_report *ret, uint32_t frame, const char *because)
@@ -145,8 +147,8 @@ static int judge_rest(struct scan *s, uint32_t bad, const uint32_t before[2],
         return rc;
     if (follows(s, before) && s->frame.page != 0)
         return corrupt(ret, bad, "its salts do not belong to its checksum");
-    if (one_bit_off(s, bad, before))
-        return corrupt(ret, bad, "one bit of its header is wrong");
+    if (hides_commit(s, bad, before))
+        return corrupt(ret, bad, "its commit mark is gone");
     committed = says_commit(s, bad);
     for (uint32_t number = bad;;) {
         if (of_generation(s))

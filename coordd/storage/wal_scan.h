@@ -14,8 +14,8 @@
  * wiped before the next one begins: wal_wipe.
  *
  * Told apart: CLEAN, TORN and CORRUPT as below; a single flipped bit is found
- * wherever it is, but for the pages and checksums of the last transaction. Not
- * told apart: damage to these and a torn write (docs/storage-format.md).
+ * wherever it is, but in the last transaction. Damage there and a torn write are
+ * not told apart (docs/storage-format.md).
  *
  * The format is SQLite's: https://www.sqlite.org/walformat.html */
 #ifndef COORD_STORAGE_WAL_SCAN_H
