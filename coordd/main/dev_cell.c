@@ -127,6 +127,20 @@ static int name_member(const struct dev_cell *c, struct dev_member *m, uint32_t 
     return COORDD_EXIT_OK;
 }
 
+/* With its parents. */
+static bool make_directory(const char *path)
+{
+    char part[DEV_PATH_BYTES_MAX];
+    (void)snprintf(part, sizeof part, "%s", path);
+    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return mkdir(part, 0755) == 0 || errno == EEXIST;
+}
+
 int dev_cell_plan(struct dev_cell *c, const struct dev_config *config)
 {
     char path[FILE_NAME_BYTES_MAX];
@@ -137,7 +151,7 @@ int dev_cell_plan(struct dev_cell *c, const struct dev_config *config)
     ssize_t length = readlink("/proc/self/exe", c->executable, sizeof c->executable - 1);
     if (length < 0)
         return complain("/proc/self/exe", strerror(errno));
-    if (mkdir(config->dir, 0755) != 0 && errno != EEXIST)
+    if (!make_directory(config->dir))
         return complain(config->dir, strerror(errno));
     if (realpath(config->dir, c->dir) == NULL)
         return complain(config->dir, strerror(errno));
