@@ -83,7 +83,7 @@ static const char *check_endpoint(const char *text, size_t length)
     if (!bracketed && strcspn(text, " []") < host_length)
         return "an endpoint is host:port, [address]:port or unix:/path";
 
-    uint64_t port;
+    uint64_t port = 0;
     const char *end = parse_digits(colon + 1, &port);
     if (end != text + length || port == 0 || port > PORT_MAX)
         return "a port is a number from 1 to 65535";
