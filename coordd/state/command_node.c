@@ -37,13 +37,12 @@ static void make(struct step *step, struct node *deepest, const char *path, stru
         node = node_add(s, node, component, left.length == 0 ? owner : NULL, revision);
     if (content.length > 0)
         node_set_content(s, node, content, revision);
-    step_show(step, node, path);
 
     node = deepest; /* once more, now that each is what it will be */
     for (struct slice left = rest; path_next(&left, &component);) {
         node = node_child(node, component);
-        step_event(step, STATE_EVENT_CREATED, slice_of(whole.data, whole.length - left.length),
-                   node);
+        step->stat = step_event(step, STATE_EVENT_CREATED,
+                                slice_of(whole.data, whole.length - left.length), node);
     }
 }
 
@@ -105,8 +104,7 @@ enum err command_put(struct step *step, const Coord__V1__Put *c)
     if (e != ERR_OK)
         return e;
     node_set_content(step->state, node, content_of(c->content), step_revision(step));
-    step_show(step, node, c->path);
-    step_event(step, STATE_EVENT_CONTENT, slice_of_string(c->path), node);
+    step->stat = step_event(step, STATE_EVENT_CONTENT, slice_of_string(c->path), node);
     return ERR_OK;
 }
 

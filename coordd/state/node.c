@@ -197,6 +197,14 @@ struct slice node_content(const struct node *node)
                                  : slice_of(node->content->data, node->content->length);
 }
 
+/* XXH3 of nothing. */
+static const uint64_t empty_checksum = UINT64_C(0x2d06800538d394c2);
+
+uint64_t node_content_checksum(const struct node *node)
+{
+    return node->content == NULL ? empty_checksum : node->content->checksum;
+}
+
 uint64_t node_modified_revision(const struct node *node)
 {
     uint64_t latest = node->instance;
@@ -240,8 +248,7 @@ void node_stat(const struct node *node, const char *path, Coord__V1__Stat *stat)
     stat->created_ms = node->created_ms;
     stat->modified_ms = node->modified_ms;
     stat->content_bytes = node->content == NULL ? 0 : node->content->length;
-    stat->content_checksum =
-        node->content == NULL ? hash_bytes(0, slice_of("", 0)) : node->content->checksum;
+    stat->content_checksum = node_content_checksum(node);
     stat->children_count = (uint32_t)node->children.count;
     stat->owner_session = node->ephemeral == NULL ? 0 : node->ephemeral->owner->id;
     if (node->lock != NULL) {

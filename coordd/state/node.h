@@ -37,8 +37,7 @@ struct ephemeral {
 
 struct node {
     struct record record;
-    struct avl_node sibling; /* in parent's children */
-    struct node *parent;     /* NULL: the root */
+    struct node *parent; /* NULL: the root */
     struct avl children;
     struct content *content;     /* owned; NULL: empty */
     struct ephemeral *ephemeral; /* owned; NULL: permanent */
@@ -46,6 +45,8 @@ struct node {
     uint64_t instance;
     uint64_t content_generation, lock_generation, acl_generation, children_generation;
     uint64_t created_ms, modified_ms;
+    /* Side by side, for a search among many siblings waits for memory. */
+    struct avl_node sibling; /* in parent's children */
     uint8_t name_length;
     uint8_t name[];
 };
@@ -66,6 +67,7 @@ void node_lock_changed(struct state *s, struct node *node, uint64_t revision);
 
 struct slice node_name(const struct node *node);
 struct slice node_content(const struct node *node);
+uint64_t node_content_checksum(const struct node *node);
 uint64_t node_modified_revision(const struct node *node);
 /* Writes the path with a NUL behind it; `out` holds STATE_PATH_BYTES_HARD + 1. */
 struct slice node_path(const struct node *node, char *out);

@@ -20,6 +20,8 @@ struct reading {
     void *context;
     struct arena arena;
     Coord__V1__Answer answer;
+    Coord__V1__Content content;
+    Coord__V1__Stat stat;
     const char *why;
 };
 
@@ -59,27 +61,20 @@ static enum err find(struct reading *r, const char *path, uint64_t instance,
     return ERR_OK;
 }
 
-static Coord__V1__Stat *stat_of(struct reading *r, const struct node *node, const char *path)
-{
-    Coord__V1__Stat *stat = take(r, sizeof *stat);
-    node_stat(node, path, stat);
-    return stat;
-}
-
 static enum err read_get(struct reading *r, const Coord__V1__Get *get)
 {
     const struct node *node;
     enum err e = find(r, get->path, get->instance, &node);
     if (e != ERR_OK)
         return e;
-    Coord__V1__Content *content = take(r, sizeof *content);
-    coord__v1__content__init(content);
+    coord__v1__content__init(&r->content);
     struct slice bytes = node_content(node);
-    content->data.data = (uint8_t *)bytes.data;
-    content->data.len = bytes.length;
-    content->stat = stat_of(r, node, get->path);
+    r->content.data.data = (uint8_t *)bytes.data;
+    r->content.data.len = bytes.length;
+    r->content.stat = &r->stat;
+    node_stat(node, get->path, &r->stat);
     r->answer.body_case = COORD__V1__ANSWER__BODY_CONTENT;
-    r->answer.content = content;
+    r->answer.content = &r->content;
     return ERR_OK;
 }
 
@@ -89,8 +84,9 @@ static enum err read_stat(struct reading *r, const Coord__V1__GetStat *get)
     enum err e = find(r, get->path, get->instance, &node);
     if (e != ERR_OK)
         return e;
+    node_stat(node, get->path, &r->stat);
     r->answer.body_case = COORD__V1__ANSWER__BODY_STAT;
-    r->answer.stat = stat_of(r, node, get->path);
+    r->answer.stat = &r->stat;
     return ERR_OK;
 }
 
@@ -130,7 +126,8 @@ static enum err read_list(struct reading *r, const Coord__V1__List *list)
     size_t bytes = 0;
     struct node *child = node_child_above(node, slice_of_string(list->after));
     while (child != NULL && listing->n_children < limit && bytes < READ_PAGE_BYTES_MAX) {
-        Coord__V1__Stat *stat = stat_of(r, child, child_path(r, list->path, child));
+        Coord__V1__Stat *stat = take(r, sizeof *stat);
+        node_stat(child, child_path(r, list->path, child), stat);
         listing->children[listing->n_children++] = stat;
         bytes += coord__v1__stat__get_packed_size(stat);
         child = node_child_above(node, node_name(child));

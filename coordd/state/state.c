@@ -10,6 +10,7 @@
 #include "coordd/state/node.h"
 #include "coordd/state/path.h"
 #include "coordd/state/session.h"
+#include "coordd/state/stat.h"
 #include "libcoord/base/check.h"
 
 _Static_assert((int)ERR_NOT_LEADER == (int)COORD__V1__STATUS__NOT_LEADER, "one table of outcomes");
@@ -86,12 +87,8 @@ bool state_stat(const struct state *s, struct slice path, struct buffer *stat)
     const struct node *node = node_find(s, path);
     if (node == NULL)
         return false;
-    char name[STATE_PATH_BYTES_HARD + 1];
-    node_path(node, name);
-    Coord__V1__Stat message;
-    node_stat(node, name, &message);
-    size_t size = coord__v1__stat__get_packed_size(&message);
-    coord__v1__stat__pack(&message, buffer_extend(stat, size));
+    uint8_t packed[STAT_BYTES_MAX];
+    buffer_put(stat, packed, stat_pack(node, path, packed));
     return true;
 }
 

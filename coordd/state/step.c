@@ -7,6 +7,7 @@
 #include "coordd/state/node.h"
 #include "coordd/state/sequencer.h"
 #include "coordd/state/session.h"
+#include "coordd/state/stat.h"
 #include "libcoord/base/check.h"
 
 void step_begin(struct step *step, struct state *s, struct state_output *out,
@@ -49,14 +50,6 @@ uint64_t step_revision(struct step *step)
     return step->state->revision;
 }
 
-static struct slice pack(struct state *s, const ProtobufCMessage *message)
-{
-    size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t *bytes = arena_take(&s->arena, size);
-    protobuf_c_message_pack(message, bytes);
-    return slice_of(bytes, size);
-}
-
 /* Room for one more in a list of the output. */
 static void *grow(void *list, uint32_t count, uint32_t *capacity, size_t element_bytes)
 {
@@ -67,8 +60,15 @@ static void *grow(void *list, uint32_t count, uint32_t *capacity, size_t element
     return check_realloc(list, *capacity * element_bytes);
 }
 
-void step_event(struct step *step, enum state_event_kind kind, struct slice path,
-                const struct node *node)
+static struct slice arena_copy(struct state *s, const void *bytes, size_t length)
+{
+    uint8_t *copy = arena_take(&s->arena, length);
+    memcpy(copy, bytes, length);
+    return slice_of(copy, length);
+}
+
+struct slice step_event(struct step *step, enum state_event_kind kind, struct slice path,
+                        const struct node *node)
 {
     struct state *s = step->state;
     struct state_output *out = step->out;
@@ -78,12 +78,12 @@ void step_event(struct step *step, enum state_event_kind kind, struct slice path
     struct state_event event = {
         .kind = kind, .revision = s->revision, .path = slice_of(copy, path.length)};
     if (node != NULL) {
-        Coord__V1__Stat stat;
-        node_stat(node, copy, &stat);
-        event.stat = pack(s, &stat.base);
+        uint8_t stat[STAT_BYTES_MAX];
+        event.stat = arena_copy(s, stat, stat_pack(node, path, stat));
     }
     out->events = grow(out->events, out->events_count, &out->events_capacity, sizeof *out->events);
     out->events[out->events_count++] = event;
+    return event.stat;
 }
 
 void step_session_note(struct step *step, enum state_session_change change, uint64_t session,
@@ -109,27 +109,35 @@ static void put_answer(struct step *step, uint64_t session, uint64_t seq, struct
         .session = session, .seq = seq, .index = step->index, .encoded = encoded};
 }
 
+enum { STAT_TAG = COORD__V1__ANSWER__BODY_STAT << 3 | 2 }; /* length-delimited */
+enum { STAT_HEADER_BYTES_MAX = 1 + 2 };
+
+/* A message's fields may follow each other in any order, so a Stat that is packed
+ * already is put behind the rest of the answer. */
 static struct slice pack_answer(struct step *step, Coord__V1__Answer *answer, enum err status,
-                                const char *why)
+                                const char *why, struct slice stat)
 {
     answer->status = (Coord__V1__Status)status;
     answer->message = (char *)why;
     answer->revision = step->state->revision;
-    return pack(step->state, &answer->base);
-}
-
-void step_show(struct step *step, const struct node *node, const char *path)
-{
-    node_stat(node, path, &step->stat);
-    step->answer.body_case = COORD__V1__ANSWER__BODY_STAT;
-    step->answer.stat = &step->stat;
+    size_t size = coord__v1__answer__get_packed_size(answer);
+    uint8_t *bytes = arena_take(&step->state->arena, size + STAT_HEADER_BYTES_MAX + stat.length);
+    coord__v1__answer__pack(answer, bytes);
+    if (stat.length > 0) {
+        bytes[size++] = STAT_TAG;
+        for (size_t left = stat.length; left > 0; left >>= 7)
+            bytes[size++] = (uint8_t)((left & 0x7f) | (left >= 0x80 ? 0x80 : 0));
+        memcpy(bytes + size, stat.data, stat.length);
+        size += stat.length;
+    }
+    return slice_of(bytes, size);
 }
 
 void step_answer(struct step *step, enum err status)
 {
     const Coord__V1__Command *c = step->command;
     struct slice encoded =
-        pack_answer(step, &step->answer, status, status == ERR_OK ? "" : step->why);
+        pack_answer(step, &step->answer, status, status == ERR_OK ? "" : step->why, step->stat);
     put_answer(step, c->session, c->seq, encoded);
     if (step->session != NULL)
         kept_add(step->state, step->session, c->seq, encoded);
@@ -151,21 +159,21 @@ void step_answer_claim(struct step *step, const struct claim *claim, enum err st
         answer.body_case = COORD__V1__ANSWER__BODY_GRANTED;
         answer.granted = &granted;
     }
-    struct slice encoded = pack_answer(step, &answer, status, why);
+    struct slice encoded = pack_answer(step, &answer, status, why, slice_of(NULL, 0));
     put_answer(step, claim->session->id, claim->seq, encoded);
     kept_add(step->state, claim->session, claim->seq, encoded);
 }
 
 void step_answer_again(struct step *step, struct slice kept)
 {
-    uint8_t *copy = arena_take(&step->state->arena, kept.length);
-    memcpy(copy, kept.data, kept.length); /* a later command may drop what was kept */
-    put_answer(step, step->command->session, step->command->seq, slice_of(copy, kept.length));
+    /* Copied: a later command of the batch may drop what was kept. */
+    put_answer(step, step->command->session, step->command->seq,
+               arena_copy(step->state, kept.data, kept.length));
 }
 
 void step_answer_unapplied(struct step *step, enum err status, const char *why)
 {
     Coord__V1__Answer answer = COORD__V1__ANSWER__INIT;
-    struct slice encoded = pack_answer(step, &answer, status, why);
+    struct slice encoded = pack_answer(step, &answer, status, why, slice_of(NULL, 0));
     put_answer(step, step->command->session, step->command->seq, encoded);
 }

@@ -24,9 +24,9 @@ struct step {
     bool changed;            /* the revision was raised */
     bool answered;           /* by a grant; or it will be, by a later one */
     const char *why;         /* with a refusal: constant */
-    /* The answer's body, if the handler sets one, and what it points to. */
+    /* The answer's body, if the handler sets one: a packed Stat, or in `answer`. */
+    struct slice stat;
     Coord__V1__Answer answer;
-    Coord__V1__Stat stat;
     Coord__V1__SessionOpened opened;
 };
 
@@ -43,14 +43,13 @@ MUST_USE enum err step_guard(struct step *step, const char *sequencer);
 
 /* The revision of what this command changes. */
 uint64_t step_revision(struct step *step);
-/* After all changes of this node; node NULL: deleted. */
-void step_event(struct step *step, enum state_event_kind kind, struct slice path,
-                const struct node *node);
+/* After all changes of this node; node NULL: deleted. Returns its packed Stat, which
+ * lives as long as the output. */
+struct slice step_event(struct step *step, enum state_event_kind kind, struct slice path,
+                        const struct node *node);
 void step_session_note(struct step *step, enum state_session_change change, uint64_t session,
                        uint32_t ttl_ms);
 
-/* The answer shows this node. */
-void step_show(struct step *step, const struct node *node, const char *path);
 /* Answers the command itself, and keeps the answer if it is a session's. */
 void step_answer(struct step *step, enum err status);
 /* Answers the Acquire that a claim comes from. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "coord/v1/coord.pb-c.h"
+#include "libcoord/base/check.h"
 #include "libcoord/base/prng.h"
 #include "tests/support/runner.h"
 
@@ -43,7 +44,7 @@ static void test_scan__bytes_may_be_anything_strings_may_not(void)
     CU_ASSERT_EQUAL(scan(&good, &field), ERR_OK);
     /* decoded, the path would end at the NUL */
     uint8_t *b = memchr(good.data, 'b', good.length);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    CHECK(b != NULL);
     *b = 0;
     CU_ASSERT_EQUAL(scan(&good, &field), ERR_INVALID);
     CU_ASSERT_STRING_EQUAL(field, "path");
