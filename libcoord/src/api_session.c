@@ -63,6 +63,7 @@ static struct coord_session *session_new(struct coord_client *client,
 {
     struct coord_session *s = check_calloc(1, sizeof *s);
     s->client = client;
+    atomic_fetch_add(&client->references, 1);
     atomic_init(&s->references, 1); /* the application's: coord_session_close */
     CHECK(pthread_mutex_init(&s->mutex, NULL) == 0);
     pthread_condattr_t monotonic;

@@ -53,9 +53,20 @@ void client_call_over(struct coord_client *c)
     pthread_mutex_unlock(&c->mutex);
 }
 
+void client_unref(struct coord_client *c)
+{
+    if (atomic_fetch_sub(&c->references, 1) != 1)
+        return;
+    dispatch_release(&c->dispatch);
+    pthread_cond_destroy(&c->idle);
+    pthread_mutex_destroy(&c->mutex);
+    free(c);
+}
+
 static struct coord_client *client_new(const struct address_list *endpoints)
 {
     struct coord_client *c = check_calloc(1, sizeof *c);
+    atomic_init(&c->references, 1);
     CHECK(pthread_mutex_init(&c->mutex, NULL) == 0);
     CHECK(pthread_cond_init(&c->idle, NULL) == 0);
     list_init(&c->conns);
@@ -200,9 +211,7 @@ void coord_client_close(coord_client *c)
     for (struct list *at; (at = list_first(&c->conns)) != NULL;)
         conn_free(container_of(at, struct conn, link));
     grpc_shutdown();
-    pthread_cond_destroy(&c->idle);
-    pthread_mutex_destroy(&c->mutex);
-    free(c);
+    client_unref(c);
 }
 
 const char *coord_version(void)

@@ -172,6 +172,10 @@ void dispatch_stop(struct dispatch *d)
         list_remove(at);
         item_free(item_of(at));
     }
+}
+
+void dispatch_release(struct dispatch *d)
+{
     pthread_cond_destroy(&d->changed);
     pthread_mutex_destroy(&d->mutex);
 }

@@ -26,6 +26,7 @@ void session_unref(struct coord_session *s)
     client_session_free(s->pure);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->mutex);
+    client_unref(s->client);
     free(s);
 }
 

@@ -66,6 +66,7 @@ struct dispatch {
 };
 void dispatch_start(struct dispatch *d);
 void dispatch_stop(struct dispatch *d); /* what is queued is dropped */
+void dispatch_release(struct dispatch *d);
 void dispatch_state(struct dispatch *d, struct coord_session *s, coord_session_state state);
 void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__Event *event);
 /* Afterwards no callback of it runs or will: `who` is a session (then of its
@@ -125,7 +126,10 @@ void unary_all(struct coord_client *client, const Coord__V1__ExecuteRequest *req
 
 /* ---- client (client.c) ---- */
 
+/* Counted by the application and by each session: handles may outlive it, if
+ * only to be freed. */
 struct coord_client {
+    atomic_uint references;
     pthread_mutex_t mutex;
     pthread_cond_t idle; /* calls_count fell to 0 */
     struct list conns;
@@ -143,6 +147,7 @@ struct coord_client {
     struct timers timers;
     struct dispatch dispatch;
 };
+void client_unref(struct coord_client *c);
 void client_call_began(struct coord_client *c);
 void client_call_over(struct coord_client *c);
 /* With a reference, or NULL. */
