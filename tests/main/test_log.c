@@ -23,8 +23,9 @@ static void expect_value(const char *value, const char *written)
     const struct log_field field = log_text("k", value);
     (void)log_format(line, 0, LOG_LEVEL_INFO, "e", &field, 1);
     const char *found = strstr(line, " k=");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(found);
-    CU_ASSERT_STRING_EQUAL(found + 3, written);
+    CU_ASSERT_PTR_NOT_NULL(found);
+    if (found != NULL)
+        CU_ASSERT_STRING_EQUAL(found + 3, written);
 }
 
 /* A stranger's text must not look like another line or another field. */

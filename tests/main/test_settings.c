@@ -105,15 +105,12 @@ static void test_settings__wrong_lines_are_named_with_their_number(void)
     expect_file_refused("count = 3\n", ":1: count: wanted a number from 5 to 500, not '3'");
     expect_file_refused("config = x\n", ":1: not a key for a file: 'config'");
     expect_file_refused(" = x\n", ":1: unknown key ''");
-    char *large = malloc(3 * SETTING_TEXT_BYTES_MAX);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(large);
-    memset(large, 'a', 3 * SETTING_TEXT_BYTES_MAX);
-    large[3 * SETTING_TEXT_BYTES_MAX - 1] = '\0';
+    static char large[3 * SETTING_TEXT_BYTES_MAX];
+    memset(large, 'a', sizeof large - 1);
     expect_file_refused(large, ":1: line too long");
     memcpy(large, "listen_on = ", 12);
     large[SETTING_TEXT_BYTES_MAX + 12] = '\0';
     expect_file_refused(large, ":1: listen_on: too long");
-    free(large);
 }
 
 static void test_settings__a_missing_file_is_told_apart(void)

@@ -91,12 +91,13 @@ static void test_stream__messages_come_back_in_order(void)
 {
     struct fixture *f = fixture_open(SESSION, true);
     f->server.echoes = true;
-    for (char c = 'a'; c <= 'j'; c++) {
+    static const char letters[] = "abcdefghij";
+    for (int i = 0; i < 10; i++) {
         CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, idle, f));
-        CU_ASSERT_TRUE(client_send(&f->client, &c, 1));
+        CU_ASSERT_TRUE(client_send(&f->client, letters + i, 1));
     }
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, got_ten, f));
-    CU_ASSERT_EQUAL(memcmp(f->client.received.data, "abcdefghij", 10), 0);
+    CU_ASSERT_EQUAL(memcmp(f->client.received.data, letters, 10), 0);
     CU_ASSERT_EQUAL(f->server.opened, 1);
     CU_ASSERT_EQUAL(f->server.seen[0].kind, REPLICA_EVENT_STREAM_OPENED);
     CU_ASSERT_NOT_EQUAL(f->server.stream, 0);
@@ -265,6 +266,21 @@ static void test_stream__an_execute_may_be_answered_with_an_empty_message(void)
     fixture_close(f);
 }
 
+/* The replica may also say it so: no bytes to send, and the end. */
+static void test_stream__an_execute_that_is_closed_with_ok_was_answered(void)
+{
+    struct fixture *f = fixture_open(EXECUTE, true);
+    CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, idle, f));
+    CU_ASSERT_TRUE(client_send(&f->client, "ask", 3));
+    CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, opened, f));
+    rpc_close_stream(f->server.rpc, f->server.stream, STREAM_STATUS_OK, "");
+    CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, ended, f));
+    CU_ASSERT_EQUAL(f->client.status, GRPC_STATUS_OK);
+    CU_ASSERT_EQUAL(f->client.messages, 1);
+    CU_ASSERT_EQUAL(f->client.received.length, 0);
+    fixture_close(f);
+}
+
 static void test_stream__an_execute_without_a_request_is_refused(void)
 {
     struct fixture *f = fixture_open(EXECUTE, true);
@@ -291,6 +307,7 @@ int main(int argc, char **argv)
         TEST(test_stream__the_largest_message_passes_and_no_larger),
         TEST(test_stream__an_execute_is_one_message_and_its_answer),
         TEST(test_stream__an_execute_may_be_answered_with_an_empty_message),
+        TEST(test_stream__an_execute_that_is_closed_with_ok_was_answered),
         TEST(test_stream__an_execute_without_a_request_is_refused),
     };
     return run_suite("stream", cases, sizeof cases / sizeof cases[0], argc, argv);
