@@ -56,9 +56,9 @@ enum {
     CLIENT_SESSION_BEGIN_TIMEOUT_MS = 1000,     /* for Open or Attach to be answered; doubles ... */
     CLIENT_SESSION_BEGIN_TIMEOUT_MAX_MS = 8000, /* ... to this, until one was */
     CLIENT_SESSION_BEAT_RETRY_MS = 500,         /* a KeepAlive unanswered is sent again */
-    CLIENT_SESSION_BEAT_TIMEOUT_MS = 1500,      /* then the server counts as stopped */
-    CLIENT_SESSION_PROBE_MS = 500,     /* calls wait and nothing comes: a KeepAlive asks why */
-    CLIENT_SESSION_SUSPECT_MS = 2000,  /* a silent server is not returned to for this long */
+    CLIENT_SESSION_BEAT_TIMEOUT_MS = 1200,      /* then the server counts as stopped */
+    CLIENT_SESSION_PROBE_MS = 300,     /* calls wait and nothing comes: a KeepAlive asks why */
+    CLIENT_SESSION_SUSPECT_MS = 1000,  /* a silent server is not returned to for this long */
     CLIENT_SESSION_REFUSED_MS = 100,   /* nor one whose stream broke */
     CLIENT_SESSION_THROTTLED_MS = 100, /* before a refused Cancel or Release is sent again */
 };
