@@ -166,6 +166,7 @@ static bool gather(struct journal *j, struct effects *batch, struct list *reads)
 static void *run(void *context)
 {
     struct journal *j = context;
+    (void)pthread_setname_np(pthread_self(), "coordd-log");
     struct effects batch;
     struct list reads;
     effects_init(&batch);
