@@ -76,6 +76,36 @@ static void check_begun(struct sim *s, const struct server *n, struct channel *c
                      c->session);
 }
 
+static void trace_item(struct sim *s, const struct server *n, const struct channel *c,
+                       const Coord__V1__Item *item)
+{
+    struct journal *j = &s->journal;
+    switch (item->kind_case) {
+    case COORD__V1__ITEM__KIND_ANSWERED:
+        journal_trace(j, "%" PRIu32 " -> c%" PRIu64 "  answers %s %" PRIu64 ": %s", n->id, c->owner,
+                      item->answered->read ? "read" : "write", item->answered->seq,
+                      item->answered->answer == NULL
+                          ? "nothing"
+                          : err_name((enum err)item->answered->answer->status));
+        break;
+    case COORD__V1__ITEM__KIND_EVENT:
+        journal_trace(j, "%" PRIu32 " -> c%" PRIu64 "  watch %" PRIu64 ": event %d, revision %"
+                      PRIu64, n->id, c->owner, item->event->watch, (int)item->event->kind,
+                      item->event->revision);
+        break;
+    case COORD__V1__ITEM__KIND_BEGUN:
+        journal_trace(j, "%" PRIu32 " -> c%" PRIu64 "  begun: %s", n->id, c->owner,
+                      err_name((enum err)item->begun->status));
+        break;
+    case COORD__V1__ITEM__KIND_REDIRECT:
+        journal_trace(j, "%" PRIu32 " -> c%" PRIu64 "  redirect to %" PRIu32, n->id, c->owner,
+                      item->redirect->leader);
+        break;
+    default:
+        break;
+    }
+}
+
 static void check_session_reply(struct sim *s, const struct server *n, struct channel *c,
                                 const Coord__V1__SessionReply *reply)
 {
@@ -84,6 +114,7 @@ static void check_session_reply(struct sim *s, const struct server *n, struct ch
         c->session = owner->id; /* attached, not opened */
     for (size_t i = 0; i < reply->n_items; i++) {
         const Coord__V1__Item *item = reply->items[i];
+        trace_item(s, n, c, item);
         switch (item->kind_case) {
         case COORD__V1__ITEM__KIND_ANSWERED:
             if (!item->answered->read && item->answered->answer != NULL)

@@ -57,9 +57,8 @@ void client_open(struct client *c)
     char text[NET_REPLICAS_MAX][16];
     const char *endpoints[NET_REPLICAS_MAX];
     uint32_t first = (uint32_t)prng_below(&s->work_random, w->members);
-    uint32_t count = (uint32_t)prng_between(&s->work_random, 1, w->members);
-    if (s->phase == PHASE_HEALED)
-        count = w->members; /* whoever only knows dead servers may wait for ever */
+    /* Enough to know one that lives when a minority stays dead. */
+    uint32_t count = (uint32_t)prng_between(&s->work_random, w->members / 2 + 1, w->members);
     for (uint32_t i = 0; i < count; i++) {
         snprintf(text[i], sizeof(text[i]), "sim:%" PRIu32, 1 + (first + i) % w->members);
         endpoints[i] = text[i];

@@ -24,6 +24,15 @@ static void tell(struct sim *s, uint32_t server, uint32_t peer, enum replica_lin
     server_take(&s->servers[server], &input);
 }
 
+static void tell_down(struct sim *s, uint32_t server, uint32_t peer)
+{
+    bool *mourning = &s->links.pair[low_of(server, peer)][high_of(server, peer)]
+                          .mourning[server < peer ? 0 : 1];
+    if (*mourning)
+        tell(s, server, peer, REPLICA_LINK_DOWN);
+    *mourning = false;
+}
+
 /* a: server, b: peer, c: the link's number when it was queued */
 static void on_tell_up(void *object, const struct queue_item *item)
 {
@@ -78,6 +87,9 @@ static void on_dial(void *object, const struct queue_item *item)
     journal_trace(&s->journal, "link %" PRIu32 "-%" PRIu32 " up", s->servers[low].id,
                  s->servers[high].id);
     sim_after(s, delay, on_tell_up, s, high, low, l->number, NULL);
+    /* Whoever takes a new link knows that the old one is gone. */
+    tell_down(s, low, high);
+    tell_down(s, high, low);
     tell(s, low, high, REPLICA_LINK_UP);
 }
 
@@ -86,7 +98,7 @@ static void on_tell_down(void *object, const struct queue_item *item)
 {
     struct sim *s = object;
     if (s->servers[item->a].life == item->c)
-        tell(s, (uint32_t)item->a, (uint32_t)item->b, REPLICA_LINK_DOWN);
+        tell_down(s, (uint32_t)item->a, (uint32_t)item->b);
 }
 
 void link_break(struct sim *s, uint32_t one, uint32_t other)
@@ -101,7 +113,8 @@ void link_break(struct sim *s, uint32_t one, uint32_t other)
                  s->servers[high].id);
     for (int end = 0; end < 2; end++) {
         uint32_t server = end == 0 ? low : high, peer = end == 0 ? high : low;
-        if (!server_is_up(&s->servers[server]))
+        l->mourning[end] = server_is_up(&s->servers[server]);
+        if (!l->mourning[end])
             continue;
         int64_t delay = both_ways(s, low, high) ? net_delay_ns(&s->net)
                                                 : sim_around_ms(&s->net.random, s->swarm.silence_ms);
@@ -126,6 +139,8 @@ static void review_pair(struct sim *s, uint32_t low, uint32_t high)
 {
     struct link *l = &s->links.pair[low][high];
     bool alive = server_is_up(&s->servers[low]) && server_is_up(&s->servers[high]);
+    l->mourning[0] &= server_is_up(&s->servers[low]);
+    l->mourning[1] &= server_is_up(&s->servers[high]);
     if (l->up && !alive)
         link_break(s, low, high);
     else if (l->up && (!both_ways(s, low, high) || server_is_paused(&s->servers[low]) ||

@@ -5,7 +5,7 @@
 
 #include "libcoord/base/check.h"
 
-static void *scratch_take(void *context, size_t size_bytes)
+static void *take(void *context, size_t size_bytes)
 {
     struct scratch *a = context;
     size_t rounded = (size_bytes + 15) & ~(size_t)15;
@@ -14,13 +14,13 @@ static void *scratch_take(void *context, size_t size_bytes)
         a->used += rounded;
         return p;
     }
-    CHECK(a->overflow_count < SCRATCH_OVERFLOWS_MAX);
-    void *p = check_malloc(size_bytes);
-    a->overflow[a->overflow_count++] = p;
-    return p;
+    struct scratch_block *block = check_malloc(sizeof(*block) + rounded);
+    block->next = a->blocks;
+    a->blocks = block;
+    return block->memory;
 }
 
-static void scratch_give_back(void *context, void *p)
+static void give_back(void *context, void *p)
 {
     (void)context; /* all at once, in scratch_release */
     (void)p;
@@ -28,15 +28,18 @@ static void scratch_give_back(void *context, void *p)
 
 void scratch_init(struct scratch *a)
 {
-    a->allocator = (ProtobufCAllocator){scratch_take, scratch_give_back, a};
+    a->allocator = (ProtobufCAllocator){take, give_back, a};
     a->used = 0;
-    a->overflow_count = 0;
+    a->blocks = NULL;
 }
 
 void scratch_release(struct scratch *a)
 {
-    for (uint32_t i = 0; i < a->overflow_count; i++)
-        free(a->overflow[i]);
+    while (a->blocks != NULL) {
+        struct scratch_block *block = a->blocks;
+        a->blocks = block->next;
+        free(block);
+    }
 }
 
 ProtobufCAllocator *scratch_allocator(struct scratch *a)

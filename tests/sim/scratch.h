@@ -7,13 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SCRATCH_OVERFLOWS_MAX = 256 };
+struct scratch_block { /* what did not fit */
+    struct scratch_block *next;
+    _Alignas(16) uint8_t memory[];
+};
 
 struct scratch {
     ProtobufCAllocator allocator;
     size_t used;
-    void *overflow[SCRATCH_OVERFLOWS_MAX]; /* owned: what did not fit */
-    uint32_t overflow_count;
+    struct scratch_block *blocks; /* owned */
     _Alignas(16) uint8_t memory[16 * 1024];
 };
 

@@ -17,7 +17,7 @@ enum {
     FOUNDING_MS_MAX = 60 * 1000,
     PROGRESS_MS_MAX = 60 * 1000, /* after healing, for everything to be well again */
     QUIET_MS = 600,              /* without anything new: then the end is looked at */
-    EVENTS_MAX = 20 * 1000 * 1000,
+    EVENTS_MAX = 3 * 1000 * 1000,
 };
 
 void sim_after(struct sim *s, int64_t delay_ns, queue_run *run, void *object, uint64_t a,

@@ -54,7 +54,7 @@ static void draw_clients(struct swarm *s, struct prng *p)
     s->outstanding = often(p, 30) ? 1 : between(p, 2, 12);
     s->deadline_ms = often(p, 50) ? between(p, 300, 3000) : between(p, 2000, 20000);
     s->hold_ms = spread(p, 20, 3000);
-    s->lock_delay_ms = maybe(p, 30, 100, 3000);
+    s->lock_delay_ms = 0; /* not in this feature level */
     s->lock_paths = between(p, 1, 3);
     s->data_paths = between(p, 1, 6);
 }
@@ -71,7 +71,7 @@ static void draw_weights(struct swarm *s, struct prng *p)
     s->weight_list = maybe(p, 40, 1, 5);
     s->weight_check = maybe(p, 50, 1, 8);
     s->weight_lock = maybe(p, 95, 4, 40);
-    s->weight_shared = maybe(p, 40, 1, 20);
+    s->weight_shared = maybe(p, 10, 1, 1); /* refused in this feature level */
     s->weight_try = maybe(p, 40, 1, 20);
     s->weight_elect = maybe(p, 50, 1, 20);
     s->weight_watch = maybe(p, 60, 1, 5);
@@ -127,14 +127,14 @@ static void draw_clocks(struct swarm *s, struct prng *p)
 
 static void draw_processes(struct swarm *s, struct prng *p)
 {
-    s->crash_every_ms = maybe(p, 50, 500, 8000);
-    s->power_every_ms = maybe(p, 35, 500, 8000);
+    s->crash_every_ms = maybe(p, 50, 700, 8000);
+    s->power_every_ms = maybe(p, 35, 700, 8000);
     s->blackout_every_ms = maybe(p, 20, 4000, 15000);
     s->restart_ms = spread(p, 10, 5000);
     s->crash_in_step_ppm = between(p, 200000, 900000);
     s->pause_every_ms = maybe(p, 35, 1000, 10000);
     s->pause_ms = spread(p, 50, 5000);
-    s->client_pause_every_ms = maybe(p, 50, 500, 8000);
+    s->client_pause_every_ms = maybe(p, 50, 2000, 12000);
     s->client_pause_ms = between(p, s->ttl_min_ms / 2, s->ttl_max_ms + 1000);
     s->client_crash_every_ms = maybe(p, 30, 1000, 10000);
     s->leader_bias_ppm = often(p, 70) ? between(p, 200000, 800000) : 0;

@@ -64,24 +64,28 @@ void watcher_answer(struct client *c, uint64_t id, const Coord__V1__Answer *answ
 
 /* ---- what the model knows ---- */
 
-static bool concerns(const struct watch *w, const struct model_version *v)
+static bool is_of_content(const struct model_version *v)
 {
-    if (w->content && (!v->alive || v->instance == v->revision ||
-                       v->content_generation == v->revision))
-        return true;
-    return w->lock && v->alive && v->lock_changed == v->revision;
+    return v->instance == v->revision || v->content_generation == v->revision;
 }
 
-/* Revision of the last change up to `revision` that the watch is about; 0: none. */
+/* Revision of the last change up to `revision` that the watch must know; 0: none.
+ * A node that came and went while the link was down need not be told of. */
 static uint64_t last_change(const struct model *m, const struct watch *w, uint64_t revision)
 {
     uint32_t path = model_find(m, path_text(w->path));
     if (path == UINT32_MAX)
         return 0;
     const struct model_path *p = &m->paths[path];
-    for (uint32_t i = p->versions_count; i-- > 0;)
-        if (p->versions[i].revision <= revision && concerns(w, &p->versions[i]))
-            return p->versions[i].revision;
+    for (uint32_t i = p->versions_count; i-- > 0;) {
+        const struct model_version *v = &p->versions[i];
+        if (v->revision > revision)
+            continue;
+        if (!v->alive)
+            return w->content && !w->absent ? v->revision : 0;
+        if ((w->content && is_of_content(v)) || (w->lock && v->lock_changed == v->revision))
+            return v->revision;
+    }
     return 0;
 }
 
