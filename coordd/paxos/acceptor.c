@@ -81,11 +81,8 @@ void acceptor_promise(struct acceptor *a, uint64_t ballot, struct paxos_effects 
 void acceptor_accept(struct acceptor *a, uint64_t slot, uint32_t kind, struct blob *value,
                      struct paxos_effects *out)
 {
-    struct log_entry entry = {.slot = slot,
-                              .ballot = a->promised,
-                              .kind = kind,
-                              .value = value,
-                              .chosen = a->chosen};
+    struct log_entry entry = {
+        .slot = slot, .ballot = a->promised, .kind = kind, .value = value, .chosen = a->chosen};
 
     CHECK(slot > a->chosen && slot <= a->held + 1);
     log_put(&a->log, &entry);

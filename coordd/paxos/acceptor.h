@@ -27,15 +27,15 @@ struct acceptor {
     struct log log;
     uint64_t promised;
     uint64_t held;
-    uint64_t chosen;           /* the learner's, for A2 and for the rows' hint */
-    uint32_t longest_lease_ms; /* ever granted or asked for */
-    int64_t grant_until_ns;    /* to the leader of `promised` */
-    int64_t wait_until_ns;     /* after a restart */
+    uint64_t chosen;                  /* the learner's, for A2 and for the rows' hint */
+    uint32_t longest_lease_ms;        /* ever granted or asked for */
+    int64_t grant_until_ns;           /* to the leader of `promised` */
+    int64_t wait_until_ns;            /* after a restart */
     struct acceptor_pending *pending; /* owned; sequences rising */
     uint32_t pending_count, pending_capacity;
-    uint64_t sequence;         /* the last handed out */
-    bool sequence_open;        /* ... in the step under way */
-    bool full;                 /* the storage had no space: nothing new is taken */
+    uint64_t sequence;  /* the last handed out */
+    bool sequence_open; /* ... in the step under way */
+    bool full;          /* the storage had no space: nothing new is taken */
 };
 
 void acceptor_init(struct acceptor *a, uint64_t promised, uint32_t longest_lease_ms);

@@ -20,8 +20,8 @@ enum {
     PROMISE_PAUSE_MS = 120,     /* having promised, how long to leave the field to the other */
     BACKOFF_MIN_MS = 15,        /* after an attempt that came to nothing */
     BACKOFF_MAX_MS = 90,
-    FULL_RETRY_MS = 500,        /* between attempts to write when there was no space */
-    LOG_KEEP_ENTRIES = 1024,    /* applied entries kept in memory for those who lag */
+    FULL_RETRY_MS = 500,     /* between attempts to write when there was no space */
+    LOG_KEEP_ENTRIES = 1024, /* applied entries kept in memory for those who lag */
     LOG_KEEP_BYTES = 4 * 1024 * 1024,
     READ_BYTES_MAX = 1024 * 1024, /* of one read from the storage */
 };
@@ -48,18 +48,18 @@ struct paxos {
     struct election election;
     struct prng prng;
     enum paxos_role role;
-    uint32_t leader_id;    /* whom it follows or is; 0: unknown */
-    uint64_t applied;      /* taken by paxos_next_chosen */
-    uint64_t round;        /* highest of the leader's, to be given back */
-    bool round_healthy;    /* whether that round may be granted */
+    uint32_t leader_id; /* whom it follows or is; 0: unknown */
+    uint64_t applied;   /* taken by paxos_next_chosen */
+    uint64_t round;     /* highest of the leader's, to be given back */
+    bool round_healthy; /* whether that round may be granted */
     uint32_t round_lease_ms;
-    uint32_t up_mask;      /* links */
-    int64_t now_ns;        /* of the step under way */
+    uint32_t up_mask; /* links */
+    int64_t now_ns;   /* of the step under way */
     int64_t full_retry_ns;
-    bool accepted_owed;    /* an Accepted is due once what was taken is durable */
-    int64_t disk_ns;       /* when the storage last spoke, or owed nothing */
-    bool promise_owed;     /* a Promise of `promised` is due once it is durable */
-    bool stopped;          /* it was told to stop: it stands no more */
+    bool accepted_owed; /* an Accepted is due once what was taken is durable */
+    int64_t disk_ns;    /* when the storage last spoke, or owed nothing */
+    bool promise_owed;  /* a Promise of `promised` is due once it is durable */
+    bool stopped;       /* it was told to stop: it stands no more */
     uint64_t fetch_tokens[PAXOS_MEMBERS_MAX]; /* reads from the storage under way for others */
     uint64_t last_token;
 };
@@ -108,8 +108,7 @@ void leader_on_accepted(struct paxos *p, uint32_t from, const struct message *m,
 void leader_on_link(struct paxos *p, uint32_t from, bool up, struct paxos_effects *out);
 bool leader_on_read(struct paxos *p, const struct paxos_event *e, struct paxos_effects *out);
 void leader_on_persisted(struct paxos *p, struct paxos_effects *out);
-void leader_propose(struct paxos *p, uint32_t kind, struct blob *value,
-                    struct paxos_effects *out);
+void leader_propose(struct paxos *p, uint32_t kind, struct blob *value, struct paxos_effects *out);
 void leader_flush(struct paxos *p, struct paxos_effects *out);
 void leader_on_applied(struct paxos *p, const struct log_entry *entry, struct paxos_effects *out);
 int64_t leader_wake_at(const struct paxos *p);

@@ -46,8 +46,7 @@ static bool refuses(struct paxos *p, uint32_t from, uint64_t ballot, struct paxo
     }
     if (ballot == p->acceptor.promised)
         return false;
-    if (!acceptor_free(&p->acceptor, p->now_ns) || p->now_ns < lease_until ||
-        p->acceptor.full) {
+    if (!acceptor_free(&p->acceptor, p->now_ns) || p->now_ns < lease_until || p->acceptor.full) {
         follower_refuse(p, from, true, out);
         return true;
     }

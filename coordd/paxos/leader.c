@@ -58,8 +58,7 @@ static bool healthy(const struct paxos *p)
 
 /* ---- proposing ---- */
 
-void leader_propose(struct paxos *p, uint32_t kind, struct blob *value,
-                    struct paxos_effects *out)
+void leader_propose(struct paxos *p, uint32_t kind, struct blob *value, struct paxos_effects *out)
 {
     struct leader *l = &p->leader;
 
@@ -149,8 +148,7 @@ static void found(struct paxos *p, struct paxos_effects *out)
         return;
     }
     for (uint32_t i = 0; i < m->quorums.members_count; i++) {
-        uint64_t held =
-            i == m->self ? acceptor_held_durable(&p->acceptor) : l->peers[i].held;
+        uint64_t held = i == m->self ? acceptor_held_durable(&p->acceptor) : l->peers[i].held;
 
         if (held < m->founded_slot)
             return;
@@ -176,8 +174,8 @@ static uint64_t new_round(struct paxos *p)
 {
     struct leader *l = &p->leader;
 
-    if (l->round == 0 || p->now_ns - l->round_sent_ns[l->round % LEADER_ROUNDS] >=
-                             ms_to_ns(LEADER_ROUND_MIN_MS)) {
+    if (l->round == 0 ||
+        p->now_ns - l->round_sent_ns[l->round % LEADER_ROUNDS] >= ms_to_ns(LEADER_ROUND_MIN_MS)) {
         l->round++;
         l->round_sent_ns[l->round % LEADER_ROUNDS] = p->now_ns;
     }

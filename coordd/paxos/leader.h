@@ -12,36 +12,36 @@
 #include "coordd/paxos/membership.h"
 
 enum {
-    LEADER_ROUNDS = 512,       /* rounds whose sending times are remembered */
-    LEADER_ROUND_MIN_MS = 2,   /* a round is shared by what is sent within this time */
-    LEADER_PEER_WINDOW = 128,  /* entries sent to a peer and not held by it */
-    LEADER_STALL_LEASES = 4,   /* without getting on: step down */
-    LEADER_DEAF_LEASES = 2,    /* without a quorum's answers: step down */
-    LEADER_RESEND_MS = 150,    /* without progress at a peer: send again */
+    LEADER_ROUNDS = 512,      /* rounds whose sending times are remembered */
+    LEADER_ROUND_MIN_MS = 2,  /* a round is shared by what is sent within this time */
+    LEADER_PEER_WINDOW = 128, /* entries sent to a peer and not held by it */
+    LEADER_STALL_LEASES = 4,  /* without getting on: step down */
+    LEADER_DEAF_LEASES = 2,   /* without a quorum's answers: step down */
+    LEADER_RESEND_MS = 150,   /* without progress at a peer: send again */
 };
 
 struct leader_peer {
-    uint64_t next;        /* slot to send next */
-    uint64_t held;        /* durable there: chosen or accepted in this ballot; 0: not known */
-    uint64_t anchor;      /* what was sent behind this is in flight */
-    int64_t answered_ns;  /* sending time of the latest round it answered */
-    int64_t granted_ns;   /* ... and granted the lease for */
-    int64_t progress_ns;  /* when held last rose, or nothing was outstanding */
-    uint64_t read_token;  /* of a read from the storage under way, 0: none */
+    uint64_t next;       /* slot to send next */
+    uint64_t held;       /* durable there: chosen or accepted in this ballot; 0: not known */
+    uint64_t anchor;     /* what was sent behind this is in flight */
+    int64_t answered_ns; /* sending time of the latest round it answered */
+    int64_t granted_ns;  /* ... and granted the lease for */
+    int64_t progress_ns; /* when held last rose, or nothing was outstanding */
+    uint64_t read_token; /* of a read from the storage under way, 0: none */
 };
 
 struct leader {
     uint64_t ballot;
     uint64_t next_slot;
     uint64_t barrier_slot;
-    bool established;      /* the barrier is applied */
-    bool opening;          /* ENTRY_FOUND or ENTRY_OPEN is proposed, not applied */
+    bool established; /* the barrier is applied */
+    bool opening;     /* ENTRY_FOUND or ENTRY_OPEN is proposed, not applied */
     int64_t began_ns;
-    int64_t progress_ns;   /* when something was last chosen, or nothing was outstanding */
+    int64_t progress_ns; /* when something was last chosen, or nothing was outstanding */
     int64_t heartbeat_at_ns;
-    uint64_t round;        /* the latest */
+    uint64_t round; /* the latest */
     int64_t round_sent_ns[LEADER_ROUNDS];
-    bool dirty;            /* something is to be sent in this step */
+    bool dirty; /* something is to be sent in this step */
     struct leader_peer peers[PAXOS_MEMBERS_MAX];
 };
 

@@ -87,8 +87,7 @@ void learner_on_fetched(struct paxos *p, uint32_t from, const struct message *m,
     bool learned = false;
 
     (void)from;
-    if (p->role != PAXOS_CANDIDATE || p->proposer.phase != PROPOSER_RECOVERING ||
-        p->acceptor.full)
+    if (p->role != PAXOS_CANDIDATE || p->proposer.phase != PROPOSER_RECOVERING || p->acceptor.full)
         return;
     for (uint32_t i = 0; i < m->entries_count; i++) {
         if (m->entries[i].slot != p->acceptor.chosen + 1)

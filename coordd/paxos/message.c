@@ -26,10 +26,9 @@ bool message_add(struct message *m, const struct log_entry *entry)
         return false;
     /* Doubles at the powers of two. */
     if ((m->entries_count & (m->entries_count - 1)) == 0)
-        m->entries = check_realloc(m->entries, sizeof *m->entries *
-                                                   (m->entries_count == 0
-                                                        ? 1
-                                                        : m->entries_count * (size_t)2));
+        m->entries = check_realloc(m->entries,
+                                   sizeof *m->entries *
+                                       (m->entries_count == 0 ? 1 : m->entries_count * (size_t)2));
     m->entries[m->entries_count] = *entry;
     blob_ref(entry->value);
     m->entries_count++;

@@ -22,7 +22,7 @@
 #include "libcoord/base/err.h"
 
 enum {
-    PAXOS_WINDOW = 4,            /* slots proposed and not yet chosen */
+    PAXOS_WINDOW = 4, /* slots proposed and not yet chosen */
     PAXOS_RATE_PPM_DEFAULT = 5000,
     PAXOS_LEASE_MS_DEFAULT = 350,
 };
@@ -32,7 +32,7 @@ struct paxos_config {
     uint32_t members_count;
     uint32_t self; /* member id */
     uint64_t incarnation;
-    uint32_t prepare_quorum, accept_quorum; /* 0: majority */
+    uint32_t prepare_quorum, accept_quorum;    /* 0: majority */
     uint32_t lease_ms, heartbeat_ms, rate_ppm; /* 0: default */
     uint64_t seed;
     uint64_t promised;         /* from the storage */
@@ -82,8 +82,8 @@ const struct log_entry *paxos_next_chosen(struct paxos *p, struct paxos_effects 
 int64_t paxos_wake_at(const struct paxos *p);
 
 enum paxos_role paxos_role(const struct paxos *p);
-uint64_t paxos_ballot(const struct paxos *p);   /* of the leader followed or being; or promised */
-uint32_t paxos_leader(const struct paxos *p);   /* member id, 0: unknown */
+uint64_t paxos_ballot(const struct paxos *p); /* of the leader followed or being; or promised */
+uint32_t paxos_leader(const struct paxos *p); /* member id, 0: unknown */
 /* Leads, and its barrier is applied. */
 bool paxos_established(const struct paxos *p);
 /* ... and its lease is valid: what is applied is the present. */

@@ -23,8 +23,8 @@ struct proposer_from {
 struct proposer {
     enum proposer_phase phase;
     uint64_t ballot;
-    uint64_t first_slot;    /* of the Prepare */
-    int64_t sent_ns;        /* when Prepare first left */
+    uint64_t first_slot; /* of the Prepare */
+    int64_t sent_ns;     /* when Prepare first left */
     int64_t attempt_until_ns, resend_at_ns;
     struct proposer_from from[PAXOS_MEMBERS_MAX];
     struct log_entry *best; /* owned, with references; by slot from first_slot; value NULL: none */

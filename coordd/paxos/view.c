@@ -12,9 +12,8 @@ int64_t paxos_wake_at(const struct paxos *p)
         at = election_wake_at(p);
         break;
     case PAXOS_CANDIDATE:
-        at = ns_min(p->proposer.attempt_until_ns, p->proposer.phase == PROPOSER_PERSISTING
-                                                      ? NEVER_NS
-                                                      : p->proposer.resend_at_ns);
+        at = ns_min(p->proposer.attempt_until_ns,
+                    p->proposer.phase == PROPOSER_PERSISTING ? NEVER_NS : p->proposer.resend_at_ns);
         break;
     case PAXOS_LEADER:
         at = leader_wake_at(p);
@@ -25,8 +24,7 @@ int64_t paxos_wake_at(const struct paxos *p)
 
 enum paxos_role paxos_role(const struct paxos *p)
 {
-    if (p->role == PAXOS_FOLLOWER && p->leader_id == 0 &&
-        p->now_ns < p->acceptor.wait_until_ns)
+    if (p->role == PAXOS_FOLLOWER && p->leader_id == 0 && p->now_ns < p->acceptor.wait_until_ns)
         return PAXOS_WAITING;
     return p->role;
 }
@@ -48,8 +46,7 @@ bool paxos_established(const struct paxos *p)
 
 uint32_t paxos_outstanding(const struct paxos *p)
 {
-    return p->role != PAXOS_LEADER ? 0
-                                   : (uint32_t)(p->leader.next_slot - 1 - p->acceptor.chosen);
+    return p->role != PAXOS_LEADER ? 0 : (uint32_t)(p->leader.next_slot - 1 - p->acceptor.chosen);
 }
 
 bool paxos_can_propose(const struct paxos *p)

@@ -11,17 +11,17 @@
 
 enum {
     BATCH_COMMANDS_MAX = 1024,
-    BATCH_BYTES_MAX = 1024 * 1024,      /* unless one command alone is larger */
-    BATCH_QUEUE_MAX = 16,               /* closed and waiting; beyond it commands are THROTTLED */
+    BATCH_BYTES_MAX = 1024 * 1024, /* unless one command alone is larger */
+    BATCH_QUEUE_MAX = 16,          /* closed and waiting; beyond it commands are THROTTLED */
 };
 
 struct batch {
     struct list place;
-    struct buffer bytes;    /* the packed commands, without the time */
+    struct buffer bytes; /* the packed commands, without the time */
     uint32_t commands_count;
-    uint64_t *origins;      /* owned; per command the stream that asked, 0: by its session */
+    uint64_t *origins; /* owned; per command the stream that asked, 0: by its session */
     uint32_t origins_capacity;
-    uint64_t slot;          /* once proposed */
+    uint64_t slot; /* once proposed */
 };
 
 struct batch_queue {

@@ -1,6 +1,7 @@
 /* effects.c - see effects.h. */
 #include "coordd/replica/effects.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,4 +43,9 @@ struct effect *effects_add(struct effects *e, enum effect_kind kind)
     memset(added, 0, sizeof *added);
     added->kind = kind;
     return added;
+}
+
+void effect_say(struct effect *e, const char *text)
+{
+    snprintf(e->text, sizeof e->text, "%s", text);
 }

@@ -37,10 +37,10 @@ enum stream_status {
 };
 
 enum note_kind {
-    NOTE_ROLE,       /* text: leader, follower, candidate, waiting; number: ballot */
-    NOTE_SERVING,    /* the barrier is applied; number: ballot */
-    NOTE_SESSION,    /* opened, ended, expired; number: id */
-    NOTE_PEER,       /* something is wrong with a peer; number: its id */
+    NOTE_ROLE,    /* text: leader, follower, candidate, waiting; number: ballot */
+    NOTE_SERVING, /* the barrier is applied; number: ballot */
+    NOTE_SESSION, /* opened, ended, expired; number: id */
+    NOTE_PEER,    /* something is wrong with a peer; number: its id */
     NOTE_WARNING,
 };
 
@@ -70,8 +70,10 @@ struct effects {
 };
 
 void effects_init(struct effects *e);
-void effects_clear(struct effects *e);   /* drops the references, keeps the memory */
+void effects_clear(struct effects *e); /* drops the references, keeps the memory */
 void effects_release(struct effects *e);
 struct effect *effects_add(struct effects *e, enum effect_kind kind); /* zeroed */
+/* Copies the text, cut to what fits. */
+void effect_say(struct effect *e, const char *text);
 
 #endif

@@ -26,25 +26,25 @@ enum {
     STREAM_FLUSH_BYTES = 256 * 1024,    /* a message to a client is closed at this size */
     PIPELINE_COMMANDS_MIN = 64,         /* a smaller batch waits for the slot under way */
     PIPELINE_BYTES_MIN = 64 * 1024,
-    LEASE_SLACK_MS = 100,               /* by which expiry is later than the lease */
-    LEASE_STALL_MS = 200,               /* longer between two steps: we stalled, not the clients */
+    LEASE_SLACK_MS = 100, /* by which expiry is later than the lease */
+    LEASE_STALL_MS = 200, /* longer between two steps: we stalled, not the clients */
 };
 
 /* One stream of a client. */
 struct client_stream {
     struct avl_node by_id;
-    struct list dirty;        /* in replica.dirty while out is not empty */
+    struct list dirty; /* in replica.dirty while out is not empty */
     uint64_t id;
     enum replica_stream_kind kind;
     char principal[PRINCIPAL_BYTES_MAX + 1];
     uint8_t random[16];
-    bool begun;               /* SESSION: Open or Attach came; EXECUTE: the request came */
-    bool closing;             /* its end is under way: what it says is ignored */
-    uint64_t session;         /* once it is opened or attached */
-    uint64_t last_slot;       /* of its last write: later reads wait for it */
+    bool begun;         /* SESSION: Open or Attach came; EXECUTE: the request came */
+    bool closing;       /* its end is under way: what it says is ignored */
+    uint64_t session;   /* once it is opened or attached */
+    uint64_t last_slot; /* of its last write: later reads wait for it */
     uint32_t parked_count;
     uint64_t last_event_revision; /* of the item queued last, 0: no event */
-    struct avl watches;       /* of struct watch, by id */
+    struct avl watches;           /* of struct watch, by id */
     struct buffer out;
 };
 
@@ -64,8 +64,8 @@ struct lease {
     uint64_t session;
     int64_t deadline_ns; /* on the leases' clock, which stands still while we stall */
     uint32_t ttl_ms;
-    bool expiring;       /* its Expire is proposed: no KeepAlive is answered any more */
-    uint64_t stream;     /* attached, 0: none */
+    bool expiring;   /* its Expire is proposed: no KeepAlive is answered any more */
+    uint64_t stream; /* attached, 0: none */
 };
 
 struct replica {
@@ -83,10 +83,10 @@ struct replica {
     struct avl streams;
     struct list dirty;
     struct list parked;
-    struct avl watched;   /* of struct watched, by path */
+    struct avl watched; /* of struct watched, by path */
 
     struct avl leases, deadlines;
-    int64_t stalled_ns;   /* in sum */
+    int64_t stalled_ns; /* in sum */
 
     struct batch_queue queue;
     struct list in_flight; /* of struct batch, by slot */

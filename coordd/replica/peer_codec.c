@@ -316,8 +316,7 @@ bool peer_decode(const struct replica_config *config, struct arena *arena, struc
         goto out;
     ret_envelope->from = envelope->from;
     ret_envelope->incarnation = envelope->incarnation;
-    message =
-        coord__v1__message__unpack(&allocator, envelope->body.len, envelope->body.data);
+    message = coord__v1__message__unpack(&allocator, envelope->body.len, envelope->body.data);
     sound = message != NULL && take_message(ret, message);
     if (!sound)
         message_release(ret);

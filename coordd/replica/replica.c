@@ -140,7 +140,7 @@ void replica_note(struct replica *r, enum note_kind note, uint64_t number, const
 
     e->note = note;
     e->number = number;
-    strncpy(e->text, text, sizeof e->text - 1);
+    effect_say(e, text);
 }
 
 static void put_persist(struct replica *r, struct paxos_persist *p)
@@ -213,8 +213,7 @@ static void drain(struct replica *r)
     for (uint32_t i = 0; i < owed->notes_count; i++)
         put_note(r, &owed->notes[i]);
     if (owed->halt != NULL)
-        strncpy(effects_add(r->out, EFFECT_HALT)->text, owed->halt,
-                sizeof r->out->list[0].text - 1);
+        effect_say(effects_add(r->out, EFFECT_HALT), owed->halt);
     paxos_effects_clear(owed);
 }
 
@@ -225,8 +224,7 @@ static void drain(struct replica *r)
  * it those who asked for ours. */
 static bool leads_still(const struct replica *r)
 {
-    return r->leading && paxos_established(r->paxos) &&
-           paxos_ballot(r->paxos) == r->leading_ballot;
+    return r->leading && paxos_established(r->paxos) && paxos_ballot(r->paxos) == r->leading_ballot;
 }
 
 static void apply(struct replica *r, const struct log_entry *entry)

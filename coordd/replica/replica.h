@@ -26,7 +26,7 @@ enum {
 };
 
 struct replica_member {
-    uint32_t id; /* 1 to 65535 */
+    uint32_t id;                                 /* 1 to 65535 */
     char address[REPLICA_ADDRESS_BYTES_MAX + 1]; /* host:port, as clients and peers dial it */
 };
 
@@ -78,9 +78,9 @@ struct replica_view {
     uint64_t chosen, applied, last_slot;
     uint64_t revision;
     uint64_t state_hash[2];
-    bool serving;                 /* leads, barrier applied */
-    int64_t lease_until_ns;       /* own lease as leader, 0 if none */
-    uint64_t cell_open;           /* the founding entry is held by all */
+    bool serving;           /* leads, barrier applied */
+    int64_t lease_until_ns; /* own lease as leader, 0 if none */
+    uint64_t cell_open;     /* the founding entry is held by all */
 };
 void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *ret);
 

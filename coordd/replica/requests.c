@@ -120,9 +120,8 @@ void requests_open(struct replica *r, struct client_stream *s, const Coord__V1__
     e = state_check_command(&command, why, sizeof why);
     if (e == ERR_OK && batch_queue_add(&r->queue, &command, s->id, &ahead))
         return;
-    answer.status =
-        e == ERR_OK ? COORD__V1__STATUS__THROTTLED : (Coord__V1__Status)e;
-    answer.message = e == ERR_OK ? (char *)(uintptr_t)"too much is waiting to be written" : why;
+    answer.status = e == ERR_OK ? COORD__V1__STATUS__THROTTLED : (Coord__V1__Status)e;
+    answer.message = e == ERR_OK ? (char *)(uintptr_t) "too much is waiting to be written" : why;
     coord__v1__answer__pack(&answer,
                             buffer_extend(&packed, coord__v1__answer__get_packed_size(&answer)));
     streams_begun(r, s, buffer_slice(&packed));

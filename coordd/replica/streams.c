@@ -12,9 +12,17 @@
 /* Field numbers of proto/coord/v1/coord.proto. */
 enum {
     REPLY_ITEMS = 1,
-    ITEM_ANSWERED = 1, ITEM_EVENT = 2, ITEM_REDIRECT = 3, ITEM_BEGUN = 4,
-    ANSWERED_SEQ = 1, ANSWERED_READ = 2, ANSWERED_ANSWER = 3,
-    EVENT_WATCH = 1, EVENT_KIND = 2, EVENT_REVISION = 3, EVENT_STAT = 4,
+    ITEM_ANSWERED = 1,
+    ITEM_EVENT = 2,
+    ITEM_REDIRECT = 3,
+    ITEM_BEGUN = 4,
+    ANSWERED_SEQ = 1,
+    ANSWERED_READ = 2,
+    ANSWERED_ANSWER = 3,
+    EVENT_WATCH = 1,
+    EVENT_KIND = 2,
+    EVENT_REVISION = 3,
+    EVENT_STAT = 4,
 };
 
 static int by_id(const void *key, const struct avl_node *node)
@@ -157,7 +165,7 @@ void streams_end(struct replica *r, struct client_stream *s, enum stream_status 
     e = effects_add(r->out, EFFECT_CLOSE_STREAM);
     e->stream = s->id;
     e->status = status;
-    strncpy(e->text, text, sizeof e->text - 1);
+    effect_say(e, text);
 }
 
 void streams_redirect(struct replica *r, struct client_stream *s)
@@ -185,8 +193,7 @@ void streams_redirect(struct replica *r, struct client_stream *s)
         session.items = items;
         session.n_items = 1;
         coord__v1__session_reply__pack(
-            &session,
-            buffer_extend(&s->out, coord__v1__session_reply__get_packed_size(&session)));
+            &session, buffer_extend(&s->out, coord__v1__session_reply__get_packed_size(&session)));
     } else {
         keepalive.redirect = &redirect;
         coord__v1__keep_alive_reply__pack(
@@ -211,7 +218,7 @@ void streams_opened(struct replica *r, const struct replica_event *e)
 
     s->id = e->stream;
     s->kind = e->stream_kind;
-    strncpy(s->principal, e->principal == NULL ? "" : e->principal, sizeof s->principal - 1);
+    snprintf(s->principal, sizeof s->principal, "%s", e->principal == NULL ? "" : e->principal);
     memcpy(s->random, e->random, sizeof s->random);
     list_init(&s->dirty);
     CHECK(avl_insert(&r->streams, &s->by_id, &s->id, by_id) == NULL);
@@ -261,7 +268,7 @@ static void attach(struct replica *r, struct client_stream *s, const Coord__V1__
     answer.revision = state_revision(r->state);
     if (l == NULL || !state_session_authentic(r->state, asked->session, secret)) {
         answer.status = COORD__V1__STATUS__EXPIRED;
-        answer.message = (char *)(uintptr_t)"attach: no such session, or not its secret";
+        answer.message = (char *)(uintptr_t) "attach: no such session, or not its secret";
     } else {
         old = streams_find(r, l->stream);
         l->stream = s->id;
@@ -276,8 +283,8 @@ static void attach(struct replica *r, struct client_stream *s, const Coord__V1__
         answer.opened = &opened;
     }
     item_header(s, ITEM_BEGUN, coord__v1__answer__get_packed_size(&answer));
-    coord__v1__answer__pack(
-        &answer, buffer_extend(&s->out, coord__v1__answer__get_packed_size(&answer)));
+    coord__v1__answer__pack(&answer,
+                            buffer_extend(&s->out, coord__v1__answer__get_packed_size(&answer)));
     touched(r, s);
     if (answer.status != COORD__V1__STATUS__OK)
         streams_end(r, s, STREAM_STATUS_OK, "");
@@ -326,8 +333,7 @@ static void *unpack(struct replica *r, struct client_stream *s,
 
 static void session_message(struct replica *r, struct client_stream *s, struct slice bytes)
 {
-    Coord__V1__SessionRequest *m =
-        unpack(r, s, &coord__v1__session_request__descriptor, bytes);
+    Coord__V1__SessionRequest *m = unpack(r, s, &coord__v1__session_request__descriptor, bytes);
 
     if (m == NULL)
         return;
@@ -393,8 +399,7 @@ void streams_beats(struct replica *r, struct client_stream *s, struct slice byte
 
 static void execute_message(struct replica *r, struct client_stream *s, struct slice bytes)
 {
-    Coord__V1__ExecuteRequest *m =
-        unpack(r, s, &coord__v1__execute_request__descriptor, bytes);
+    Coord__V1__ExecuteRequest *m = unpack(r, s, &coord__v1__execute_request__descriptor, bytes);
 
     s->begun = true;
     if (m != NULL)

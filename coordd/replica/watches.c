@@ -41,8 +41,8 @@ static int by_id(const void *key, const struct avl_node *node)
 
 static struct watched *watched_of(struct replica *r, struct slice path)
 {
-    struct watched *w = container_of_or_null(avl_find(&r->watched, &path, by_path),
-                                             struct watched, by_path);
+    struct watched *w =
+        container_of_or_null(avl_find(&r->watched, &path, by_path), struct watched, by_path);
 
     if (w != NULL)
         return w;
@@ -97,8 +97,7 @@ static uint32_t missed_since(const Coord__V1__Watch *asked, const Coord__V1__Sta
     if (asked->content && stat->content_generation > known &&
         stat->content_generation != stat->instance)
         miss(list, &count, STATE_EVENT_CONTENT, stat->content_generation);
-    if (asked->lock && stat->lock_generation > known &&
-        stat->lock_generation != stat->instance)
+    if (asked->lock && stat->lock_generation > known && stat->lock_generation != stat->instance)
         miss(list, &count,
              stat->lock_mode == COORD__V1__LOCK_MODE__LOCK_NONE ? STATE_EVENT_LOCK_FREE
                                                                 : STATE_EVENT_LOCK_HELD,
@@ -126,8 +125,7 @@ static void catch_up(struct replica *r, struct client_stream *s, const Coord__V1
     buffer_clear(&r->scratch);
     CHECK(state_stat(r->state, slice_of_string(asked->path), &r->scratch));
     for (uint32_t i = 0; i < count; i++)
-        streams_event(r, s, asked->id, list[i].kind, list[i].revision,
-                      buffer_slice(&r->scratch));
+        streams_event(r, s, asked->id, list[i].kind, list[i].revision, buffer_slice(&r->scratch));
 }
 
 /* The present state as a GetStat would show it, packed in *bytes. */
@@ -151,8 +149,7 @@ void watches_add(struct replica *r, struct client_stream *s, uint64_t seq,
     struct watch *watch;
 
     CHECK(present != NULL);
-    if (present->status != COORD__V1__STATUS__OK &&
-        present->status != COORD__V1__STATUS__NO_NODE) {
+    if (present->status != COORD__V1__STATUS__OK && present->status != COORD__V1__STATUS__NO_NODE) {
         streams_answer(r, s, seq, true, buffer_slice(&bytes)); /* no path at all */
         goto out;
     }
@@ -200,10 +197,9 @@ void watches_remove_all(struct replica *r, struct client_stream *s)
 
 void watches_tell(struct replica *r, const struct state_event *event)
 {
-    bool lock =
-        event->kind == STATE_EVENT_LOCK_HELD || event->kind == STATE_EVENT_LOCK_FREE;
-    struct watched *w = container_of_or_null(avl_find(&r->watched, &event->path, by_path),
-                                             struct watched, by_path);
+    bool lock = event->kind == STATE_EVENT_LOCK_HELD || event->kind == STATE_EVENT_LOCK_FREE;
+    struct watched *w =
+        container_of_or_null(avl_find(&r->watched, &event->path, by_path), struct watched, by_path);
 
     if (w == NULL)
         return;

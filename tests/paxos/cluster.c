@@ -128,8 +128,7 @@ static void step(struct cluster *c, int i, struct paxos_event *e)
 
 static void links(struct cluster *c, int i, int other, bool up)
 {
-    struct paxos_event e = {
-        .kind = PAXOS_EVENT_LINK, .from = (uint32_t)other + 1, .up = up};
+    struct paxos_event e = {.kind = PAXOS_EVENT_LINK, .from = (uint32_t)other + 1, .up = up};
 
     step(c, i, &e);
 }

@@ -80,7 +80,7 @@ static void start(struct bench *b)
     config.members_count = b->members_count;
     for (uint32_t i = 0; i < b->members_count; i++) {
         config.members[i].id = i + 1;
-        strncpy(config.members[i].address, "host:1", sizeof config.members[i].address - 1);
+        memcpy(config.members[i].address, "host:1", sizeof "host:1");
     }
     CHECK(replica_new(&config, &b->durable, &b->replica, &why) == ERR_OK);
     for (int i = 0; i < BENCH_ROWS_MAX && b->rows[i].value != NULL; i++)
@@ -313,8 +313,7 @@ const Coord__V1__Answer *bench_answered(const Coord__V1__SessionReply *reply, ui
 {
     for (size_t i = 0; i < reply->n_items; i++)
         if (reply->items[i]->kind_case == COORD__V1__ITEM__KIND_ANSWERED &&
-            reply->items[i]->answered->seq == seq &&
-            (reply->items[i]->answered->read != 0) == read)
+            reply->items[i]->answered->seq == seq && (reply->items[i]->answered->read != 0) == read)
             return reply->items[i]->answered->answer;
     return NULL;
 }

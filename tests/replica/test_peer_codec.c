@@ -43,8 +43,13 @@ static bool there_and_back(const struct message *m, struct message *ret)
 
 static void test_peer_codec__an_accept_keeps_its_entries(void)
 {
-    struct message m = {.kind = MESSAGE_ACCEPT, .ballot = 65537, .previous_slot = 4,
-                        .chosen = 3, .round = 9, .healthy = true, .lease_ms = 350};
+    struct message m = {.kind = MESSAGE_ACCEPT,
+                        .ballot = 65537,
+                        .previous_slot = 4,
+                        .chosen = 3,
+                        .round = 9,
+                        .healthy = true,
+                        .lease_ms = 350};
     struct message got;
 
     begin();
@@ -69,8 +74,8 @@ static void test_peer_codec__an_accept_keeps_its_entries(void)
 
 static void test_peer_codec__a_promise_keeps_the_ballots_of_its_entries(void)
 {
-    struct message m = {.kind = MESSAGE_PROMISE, .ballot = 200000, .chosen = 1,
-                        .chunk = 2, .done = true};
+    struct message m = {
+        .kind = MESSAGE_PROMISE, .ballot = 200000, .chosen = 1, .chunk = 2, .done = true};
     struct message got;
 
     begin();
@@ -89,7 +94,12 @@ static void test_peer_codec__every_small_message_comes_back(void)
 {
     const struct message all[] = {
         {.kind = MESSAGE_PREPARE, .ballot = 7, .first_slot = 2},
-        {.kind = MESSAGE_ACCEPTED, .ballot = 7, .held = 5, .round = 3, .granted = true, .gap = true},
+        {.kind = MESSAGE_ACCEPTED,
+         .ballot = 7,
+         .held = 5,
+         .round = 3,
+         .granted = true,
+         .gap = true},
         {.kind = MESSAGE_REFUSED, .ballot = 7, .lease = true, .stranger = true},
         {.kind = MESSAGE_PROBE, .number = 4},
         {.kind = MESSAGE_PROBED, .number = 4, .happy = true, .ballot = 6, .chosen = 2},

@@ -52,8 +52,7 @@ static uint64_t get(struct bench *b, enum replica_stream_kind kind, uint64_t str
     execute.read = &read;
     if (stream == 0)
         stream = bench_open(b, kind);
-    bench_send(b, stream,
-               kind == REPLICA_STREAM_EXECUTE ? &execute.base : &m.base);
+    bench_send(b, stream, kind == REPLICA_STREAM_EXECUTE ? &execute.base : &m.base);
     return stream;
 }
 
