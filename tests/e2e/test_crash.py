@@ -134,8 +134,8 @@ class Crash(unittest.TestCase):
         self.assertEqual(roles.count("unreachable"), 3)
         self.assertEqual(roles.count("leader"), 0)
         self.cell.servers[0].start()
-        self.cell.wait_ready()
-        self.cell.ok("put", "/majority", "1")
+        cell.until(lambda: self.cell.ctl("put", "/majority", "1").returncode == 0, 15,
+                   "three of five serve")
 
 
 if __name__ == "__main__":

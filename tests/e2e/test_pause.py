@@ -94,12 +94,12 @@ class Pause(unittest.TestCase):
     def test_it_ends_no_session_of_its_own_accord(self):
         """Its timers ran out while it slept, those of the sessions did not."""
         old = self.cell.leader()
-        with self.cell.begin("lock", "--ttl", "2s", "/held") as holder:
+        with self.cell.begin("lock", "--ttl", "4s", "/held") as holder:
             sequencer = holder.line()
             old.pause()
             self.new_leader(old)
             # Longer than the lease of the session, which its new leader renews.
-            end = cell.time.monotonic() + 3
+            end = cell.time.monotonic() + 5
             while cell.time.monotonic() < end:
                 self.assertEqual(self.cell.ok("check", sequencer), "held\n")
             old.resume()

@@ -40,12 +40,13 @@ class PowerCut(unittest.TestCase):
         with cell.Cell(program=POWERCUT) as own:
             written = {}
             # Seed 0: nothing unsynced survives. Others: some does, and torn.
-            for seed in (0, 1, 2, 3):
-                prefix = f"/w{seed}"
-                writer = self.write_until(own, prefix, 100)
-                said = self.cut(own, seed)
-                print(said.strip())
-                written[prefix] = self.acknowledged(writer)
+            for seed in range(6):
+                writers = {f"/w{seed}-{i}": None for i in range(3)}
+                for prefix in writers:
+                    writers[prefix] = self.write_until(own, prefix, 50)
+                print(self.cut(own, seed).strip())
+                for prefix, writer in writers.items():
+                    written[prefix] = self.acknowledged(writer)
                 own.start()
                 for name, numbers in written.items():
                     there = set(own.ok("ls", name).split())

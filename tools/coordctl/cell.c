@@ -3,9 +3,11 @@
 #include "tools/coordctl/cell.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/coordctl/command.h"
 #include "tools/coordctl/signals.h"
+#include "tools/coordctl/units.h"
 
 /* Ending a session is a courtesy: without an answer it ends with its lease. */
 enum { CLOSE_MS_MAX = 2000 };
@@ -44,13 +46,24 @@ int cell_exit_code(coord_error error)
     }
 }
 
+/* What was given to us may be anything; a terminal is not to obey it. */
+static void print_printable(const char *text)
+{
+    bool is_text = units_is_text(text, strlen(text));
+    for (const uint8_t *at = (const uint8_t *)text; *at != '\0'; at++) {
+        bool is_control = *at < ' ' || *at == 0x7f;
+        fputc(is_control || (*at >= 0x80 && !is_text) ? '?' : *at, stderr);
+    }
+}
+
 int cell_refused(const struct cell *cell, const char *subject, coord_error error)
 {
     const char *detail = coord_error_detail();
     int code = cell_exit_code(error);
-    fprintf(stderr, "coordctl: %s%s%s%s%s%s\n", subject, subject[0] != '\0' ? ": " : "",
-            coord_error_text(error), detail[0] != '\0' ? " (" : "", detail,
-            detail[0] != '\0' ? ")" : "");
+    fputs("coordctl: ", stderr);
+    print_printable(subject);
+    fprintf(stderr, "%s%s%s%s%s\n", subject[0] != '\0' ? ": " : "", coord_error_text(error),
+            detail[0] != '\0' ? " (" : "", detail, detail[0] != '\0' ? ")" : "");
     if (code == EXIT_UNREACHABLE)
         fprintf(stderr, "coordctl: no answer in time from the cell at %s\n", cell->endpoints);
     return code;
