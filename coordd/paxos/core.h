@@ -20,8 +20,8 @@ enum {
     PROMISE_PAUSE_MS = 120,     /* having promised, how long to leave the field to the other */
     BACKOFF_MIN_MS = 15,        /* after an attempt that came to nothing */
     BACKOFF_MAX_MS = 90,
-    FULL_RETRY_MS = 500,     /* between attempts to write when there was no space */
-    LOG_KEEP_ENTRIES = 1024, /* applied entries kept in memory for those who lag */
+    FULL_RETRY_MS = 500,             /* between attempts to write when there was no space */
+    LOG_KEEP_ENTRIES_DEFAULT = 1024, /* applied entries kept in memory for those who lag */
     LOG_KEEP_BYTES = 4 * 1024 * 1024,
     READ_BYTES_MAX = 1024 * 1024, /* of one read from the storage */
 };

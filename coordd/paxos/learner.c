@@ -23,7 +23,7 @@ void learner_trim(struct paxos *p)
             p->acceptor.pending[i].slot < needed_from)
             needed_from = p->acceptor.pending[i].slot;
     while (log->first < needed_from && log->first <= log->last &&
-           (log->last - log->first >= LOG_KEEP_ENTRIES || log->bytes > LOG_KEEP_BYTES))
+           (log->last - log->first >= p->config.log_keep_entries || log->bytes > LOG_KEEP_BYTES))
         log_drop_before(log, log->first + 1);
 }
 

@@ -29,6 +29,8 @@ static const char *config_defaults(struct paxos_config *c)
         c->lease_ms = PAXOS_LEASE_MS_DEFAULT;
     if (c->heartbeat_ms == 0)
         c->heartbeat_ms = c->lease_ms / 7 + 1;
+    if (c->log_keep_entries == 0)
+        c->log_keep_entries = LOG_KEEP_ENTRIES_DEFAULT;
     if (c->rate_ppm == 0)
         c->rate_ppm = PAXOS_RATE_PPM_DEFAULT;
     if (c->lease_ms < 20 || c->lease_ms > 60000)

@@ -34,6 +34,7 @@ struct paxos_config {
     uint64_t incarnation;
     uint32_t prepare_quorum, accept_quorum;    /* 0: majority */
     uint32_t lease_ms, heartbeat_ms, rate_ppm; /* 0: default */
+    uint32_t log_keep_entries;                 /* applied ones kept in memory; 0: default */
     uint64_t seed;
     uint64_t promised;         /* from the storage */
     uint32_t longest_lease_ms; /* from the storage; 0: a directory never used */

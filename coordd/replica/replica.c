@@ -22,6 +22,7 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
                               .lease_ms = config->lease_ms,
                               .heartbeat_ms = config->heartbeat_ms,
                               .rate_ppm = config->rate_ppm,
+                              .log_keep_entries = config->log_keep_entries,
                               .seed = config->seed,
                               .promised = durable->promised,
                               .longest_lease_ms = durable->longest_lease_ms};

@@ -37,14 +37,15 @@ struct replica_config {
     uint64_t incarnation; /* random at init, never 0 */
     struct replica_member members[REPLICA_MEMBERS_MAX];
     uint32_t members_count;
-    uint32_t prepare_quorum; /* 0: majority */
-    uint32_t accept_quorum;  /* 0: majority; the two must intersect */
-    uint32_t lease_ms;       /* leader's lease, 0: REPLICA_LEASE_MS_DEFAULT */
-    uint32_t heartbeat_ms;   /* 0: a seventh of the lease */
-    uint32_t rate_ppm;       /* bound on the drift of any two clocks' rates; 0: default */
-    uint64_t pid;            /* for status answers */
-    const char *version;     /* constant */
-    uint64_t seed;           /* of back-off, session secrets and session ids; from the OS */
+    uint32_t prepare_quorum;   /* 0: majority */
+    uint32_t accept_quorum;    /* 0: majority; the two must intersect */
+    uint32_t lease_ms;         /* leader's lease, 0: REPLICA_LEASE_MS_DEFAULT */
+    uint32_t heartbeat_ms;     /* 0: a seventh of the lease */
+    uint32_t rate_ppm;         /* bound on the drift of any two clocks' rates; 0: default */
+    uint32_t log_keep_entries; /* applied entries kept in memory for those who lag; 0: default */
+    uint64_t pid;              /* for status answers */
+    const char *version;       /* constant */
+    uint64_t seed;             /* of back-off, session secrets and session ids; from the OS */
 };
 
 /* What the directory holds besides the log. */
