@@ -76,6 +76,9 @@ int coordd_main(int argc, char **argv, const struct store_options *storage)
     /* A client that hangs up is an error of one write, not the end of a server. */
     (void)signal(SIGPIPE, SIG_IGN);
     const char *command = argc < 2 ? "" : argv[1];
+    bool asks = argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+    if (asks)
+        command = "help";
     if (strcmp(command, "init") == 0)
         return run_init(argc - 2, argv + 2, storage);
     if (strcmp(command, "serve") == 0)
