@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""tools/quickstart shows what it says, leaves nothing behind, however it ends, and
+does not call good what is not."""
+
+import glob
+import os
+import re
+import signal
+import unittest
+
+import cell
+
+QUICKSTART = os.path.join(cell.ROOT, "tools/quickstart")
+
+
+def processes_with(text):
+    """The pids whose environment holds the text."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, "rb") as file:
+                if text.encode() in file.read() and cell.is_alive(path.split("/")[2]):
+                    found.append(int(path.split("/")[2]))
+        except OSError:
+            pass  # it has ended, or is not ours
+    return found
+
+
+class Quickstart(unittest.TestCase):
+    def setUp(self):
+        self.mark = f"COORD_TEST_QUICKSTART={os.getpid()}-{self.id()}"
+        name, _, value = self.mark.partition("=")
+        self.environment = {**os.environ, name: value, "TMPDIR": self.enterContext(
+            cell.tempfile.TemporaryDirectory(prefix="coord-quickstart-"))}
+        self.addCleanup(self.kill_rest)
+
+    def kill_rest(self):
+        for pid in processes_with(self.mark):
+            os.kill(pid, signal.SIGKILL)
+
+    def begin(self, *arguments):
+        return self.enterContext(cell.Running(
+            [QUICKSTART, "--no-build", "--port", str(cell.free_ports(5)), *arguments],
+            env=self.environment))
+
+    def reaches(self, running, text, seconds=240):
+        cell.until(lambda: text in running.said() or running.process.poll() is not None, seconds,
+                   f"it says '{text}': {running.said()} {running.complained()}")
+        self.assertIn(text, running.said(), running.complained())
+
+    def left(self):
+        return processes_with(self.mark)
+
+    def test_it_keeps_the_cell_when_asked_to(self):
+        running = self.begin("--keep")
+        self.assertEqual(running.wait(400), 0, running.said() + running.complained())
+        said = running.said()
+        endpoints = re.search(r"^ *export COORD_ENDPOINTS=(\S+)$", said, re.M)[1]
+        done = cell.run([cell.COORDCTL, "--endpoints", endpoints, "put", "/after", "1"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        pid = int(re.search(r"^To stop it: +kill (\d+)$", said, re.M)[1])
+        self.assertEqual(len(self.left()), 5, "coordd dev, and the four that were not killed")
+        os.kill(pid, signal.SIGTERM)
+        cell.until(lambda: not self.left(), 15, "all have ended")
+
+    def test_it_leaves_nothing_when_it_is_interrupted(self):
+        for text, number in (("kill -9 app", signal.SIGINT), ("append to a file", signal.SIGTERM)):
+            running = self.begin()
+            self.reaches(running, text)
+            running.signal(number)
+            self.assertNotEqual(running.wait(30), 0)
+            cell.until(lambda: not self.left(), 5, f"nothing is left of {text}")
+            self.assertEqual(os.listdir(self.environment["TMPDIR"]), [])
+
+    def test_it_fails_if_the_cell_does(self):
+        running = self.begin()
+        self.reaches(running, "append to a file")
+        servers = [int(pid) for pid in re.findall(
+            r"^\d +127\.0\.0\.1:\d+ +(?:leader|follower) +(\d+) ", running.said(), re.M)]
+        self.assertEqual(len(servers), 5)
+        for pid in servers[:3]:
+            os.kill(pid, signal.SIGKILL)
+        self.assertNotEqual(running.wait(120), 0)
+        self.assertIn("quickstart: WRONG: ", running.complained())
+        cell.until(lambda: not self.left(), 5, "nothing is left")
+
+
+if __name__ == "__main__":
+    cell.main()
