@@ -27,6 +27,8 @@ enum replica_event_kind {
     REPLICA_EVENT_STREAM_OPENED,  /* .stream, .stream_kind, .principal */
     REPLICA_EVENT_STREAM_MESSAGE, /* .stream, .bytes: one message of the stream's type */
     REPLICA_EVENT_STREAM_CLOSED,  /* .stream: gone for whatever reason; never named again */
+    REPLICA_EVENT_STREAM_DRAINED, /* .stream: all that was sent on it has left, after
+                                     STREAM_LAG_BYTES or more had been waiting */
     REPLICA_EVENT_STOP,           /* the process is about to stop: a leader gives its lease up so
                                      that the others need not wait for it to run out */
 };

@@ -59,6 +59,8 @@ enum {
     LIMIT_SESSION_WINDOW = 1024, /* answers kept, the newest: see state_session_seq */
     LIMIT_LOCK_DELAY_MS = 60000,
     LIMIT_SESSIONS = 100000,
+    LIMIT_TRANSACTION_PARTS = 128,          /* checks and changes together */
+    LIMIT_HISTORY_BYTES = 4 * 1024 * 1024,  /* of events kept for watches that come back */
 };
 enum { STATE_FEATURE_LEVEL = 1 };
 
@@ -92,7 +94,21 @@ struct state_event {
     struct slice stat; /* a packed coord.v1.Stat after the command; empty when deleted */
 };
 
-enum state_session_change { STATE_SESSION_OPENED, STATE_SESSION_ENDED, STATE_SESSION_EXPIRED };
+enum state_session_change {
+    STATE_SESSION_OPENED,
+    STATE_SESSION_ENDED,
+    STATE_SESSION_EXPIRED,
+    STATE_SESSION_KILLED,   /* by KillSession: it ends when its client agrees or its lease runs out */
+    STATE_SESSION_REVOKED,  /* ForceUnlock took a lock of it: no KeepAlive until it let go */
+    STATE_SESSION_RESTORED, /* it let go of all that was taken: KeepAlives again */
+};
+
+/* A lock whose holder died is not free before its delay is over (proto EndLockDelay). */
+struct state_delay {
+    struct slice path;
+    uint64_t instance, generation; /* of the lock as it was held */
+    uint32_t delay_ms;
+};
 
 struct state_session_note {
     enum state_session_change change;
@@ -181,6 +197,36 @@ void state_clean(struct state *s);
  * ERR_INVALID if they are no state, which is then good for state_free only. */
 MUST_USE enum err state_load_record(struct state *s, struct slice key, struct slice value);
 MUST_USE enum err state_loaded(struct state *s);
+
+/* True if the session holds a lock that was taken by force, or is killed: no
+ * KeepAlive of it may be answered OK. */
+enum state_hold { STATE_HOLD_NONE, STATE_HOLD_REVOKED, STATE_HOLD_KILLED };
+enum state_hold state_session_hold(const struct state *s, uint64_t session);
+
+/* Locks in their delay, in the tree's order behind `after` (empty: the first). The
+ * path is borrowed until the next apply. */
+bool state_delay_next(const struct state *s, struct slice after, struct state_delay *ret);
+
+/* The history of events: everything later than the floor is there in full. It is
+ * part of the state and bounded in bytes (limits.history_bytes). */
+uint64_t state_history_floor(const struct state *s);
+struct state_past {
+    uint64_t revision;
+    uint32_t index; /* among those of its revision, from 0 */
+    enum state_event_kind kind;
+    struct slice path; /* borrowed until the next apply */
+};
+/* The first event behind (revision, index); index UINT32_MAX: behind the revision. */
+bool state_history_next(const struct state *s, uint64_t revision, uint32_t index,
+                        struct state_past *ret);
+
+/* What is left of leases and delays as the leader before handed them over, if its
+ * HandOver was the last batch before the last barrier; else false and nothing is
+ * written. Each is asked for by key. */
+bool state_handed_over(const struct state *s);
+bool state_lease_handed_over(const struct state *s, uint64_t session, uint32_t *ret_left_ms);
+bool state_delay_handed_over(const struct state *s, struct slice path, uint64_t generation,
+                             uint32_t *ret_left_ms);
 
 /* Walks every invariant; NULL, or a constant that names the broken one. */
 const char *state_check(const struct state *s);
