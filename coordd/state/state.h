@@ -203,6 +203,15 @@ MUST_USE enum err state_loaded(struct state *s);
 enum state_hold { STATE_HOLD_NONE, STATE_HOLD_REVOKED, STATE_HOLD_KILLED };
 enum state_hold state_session_hold(const struct state *s, uint64_t session);
 
+/* What was taken by force from a session and not let go yet, in the order of the
+ * grants' generations; false when there is none above `after`. */
+struct state_revoked {
+    struct slice path; /* borrowed until the next apply; a NUL stands behind it */
+    uint64_t instance, generation, handle;
+};
+bool state_revoked_next(const struct state *s, uint64_t session, uint64_t after,
+                        struct state_revoked *ret);
+
 /* Locks in their delay, in the tree's order behind `after` (empty: the first). The
  * path is borrowed until the next apply. */
 bool state_delay_next(const struct state *s, struct slice after, struct state_delay *ret);
