@@ -98,7 +98,8 @@ void follower_on_prepare(struct paxos *p, uint32_t from, const struct message *m
 void follower_on_accept(struct paxos *p, uint32_t from, const struct message *m,
                         struct paxos_effects *out);
 void follower_on_persisted(struct paxos *p, uint64_t held_before, struct paxos_effects *out);
-void follower_on_relinquish(struct paxos *p, uint32_t from, const struct message *m);
+void follower_on_relinquish(struct paxos *p, uint32_t from, const struct message *m,
+                            struct paxos_effects *out);
 void follower_refuse(struct paxos *p, uint32_t to, bool lease, struct paxos_effects *out);
 /* leader.c */
 void leader_begin(struct paxos *p, struct paxos_effects *out);
@@ -111,6 +112,8 @@ void leader_on_persisted(struct paxos *p, struct paxos_effects *out);
 void leader_propose(struct paxos *p, uint32_t kind, struct blob *value, struct paxos_effects *out);
 void leader_flush(struct paxos *p, struct paxos_effects *out);
 void leader_on_applied(struct paxos *p, const struct log_entry *entry, struct paxos_effects *out);
+void leader_begin_round(struct paxos *p);
+uint32_t leader_heir(const struct paxos *p);
 int64_t leader_wake_at(const struct paxos *p);
 
 #endif

@@ -184,7 +184,8 @@ void follower_on_persisted(struct paxos *p, uint64_t held_before, struct paxos_e
         p->accepted_owed = false;
 }
 
-void follower_on_relinquish(struct paxos *p, uint32_t from, const struct message *m)
+void follower_on_relinquish(struct paxos *p, uint32_t from, const struct message *m,
+                            struct paxos_effects *out)
 {
     if (p->role != PAXOS_FOLLOWER || m->ballot != p->acceptor.promised ||
         ballot_member(m->ballot) != p->membership.ids[from])
@@ -192,4 +193,12 @@ void follower_on_relinquish(struct paxos *p, uint32_t from, const struct message
     p->acceptor.grant_until_ns = 0;
     p->election.happy_until_ns = 0;
     p->round_healthy = false;
+    if (m->number == p->config.self && !p->acceptor.full && !p->stopped &&
+        acceptor_free(&p->acceptor, p->now_ns)) {
+        p->election.probing = false;
+        proposer_stand(p, out);
+    } else if (m->number != 0) {
+        p->election.yielding = true;
+        p->election.pause_until_ns = p->now_ns + ms_to_ns(PROMISE_PAUSE_MS);
+    }
 }

@@ -174,10 +174,11 @@ static uint64_t new_round(struct paxos *p)
 {
     struct leader *l = &p->leader;
 
-    if (l->round == 0 ||
+    if (l->fresh_round || l->round == 0 ||
         p->now_ns - l->round_sent_ns[l->round % LEADER_ROUNDS] >= ms_to_ns(LEADER_ROUND_MIN_MS)) {
         l->round++;
         l->round_sent_ns[l->round % LEADER_ROUNDS] = p->now_ns;
+        l->fresh_round = false;
     }
     return l->round;
 }
@@ -330,6 +331,7 @@ void leader_on_accepted(struct paxos *p, uint32_t from, const struct message *m,
         int64_t sent_ns = l->round_sent_ns[m->round % LEADER_ROUNDS];
 
         peer->answered_ns = ns_max(peer->answered_ns, sent_ns);
+        peer->answered_round = m->round > peer->answered_round ? m->round : peer->answered_round;
         if (m->granted)
             peer->granted_ns = ns_max(peer->granted_ns, sent_ns);
     }
@@ -415,6 +417,49 @@ void leader_tick(struct paxos *p, struct paxos_effects *out)
             p->now_ns - peer->progress_ns > ms_to_ns(LEADER_RESEND_MS))
             rewind_peer(p, peer);
     }
+}
+
+/* ---- rounds, for reads by quorum ---- */
+
+void leader_begin_round(struct paxos *p)
+{
+    p->leader.fresh_round = true;
+    p->leader.heartbeat_at_ns = p->now_ns;
+    p->leader.dirty = true;
+    (void)new_round(p);
+}
+
+uint64_t paxos_round(const struct paxos *p)
+{
+    return p->leader.round;
+}
+
+bool paxos_round_answered(const struct paxos *p, uint64_t round)
+{
+    uint32_t mask = 1u << p->membership.self;
+
+    for (uint32_t i = 0; i < p->membership.quorums.members_count; i++)
+        if (p->leader.peers[i].answered_round >= round)
+            mask |= 1u << i;
+    return p->role == PAXOS_LEADER && round <= p->leader.round &&
+           quorum_accepted(&p->membership.quorums, mask);
+}
+
+/* The one that should follow: it holds most, and its link stands. */
+uint32_t leader_heir(const struct paxos *p)
+{
+    uint32_t heir = 0;
+    uint64_t held = 0;
+
+    for (uint32_t i = 0; i < p->membership.quorums.members_count; i++) {
+        const struct leader_peer *peer = &p->leader.peers[i];
+
+        if (i != p->membership.self && (p->up_mask >> i & 1) != 0 && peer->held >= held) {
+            heir = p->membership.ids[i];
+            held = peer->held;
+        }
+    }
+    return heir;
 }
 
 int64_t leader_wake_at(const struct paxos *p)

@@ -21,9 +21,10 @@ enum {
 };
 
 struct leader_peer {
-    uint64_t next;       /* slot to send next */
-    uint64_t held;       /* durable there: chosen or accepted in this ballot; 0: not known */
-    uint64_t anchor;     /* what was sent behind this is in flight */
+    uint64_t next;   /* slot to send next */
+    uint64_t held;   /* durable there: chosen or accepted in this ballot; 0: not known */
+    uint64_t anchor; /* what was sent behind this is in flight */
+    uint64_t answered_round;
     int64_t answered_ns; /* sending time of the latest round it answered */
     int64_t granted_ns;  /* ... and granted the lease for */
     int64_t progress_ns; /* when held last rose, or nothing was outstanding */
@@ -39,7 +40,8 @@ struct leader {
     int64_t began_ns;
     int64_t progress_ns; /* when something was last chosen, or nothing was outstanding */
     int64_t heartbeat_at_ns;
-    uint64_t round; /* the latest */
+    uint64_t round;   /* the latest */
+    bool fresh_round; /* the next message begins one, however short the last */
     int64_t round_sent_ns[LEADER_ROUNDS];
     bool dirty; /* something is to be sent in this step */
     struct leader_peer peers[PAXOS_MEMBERS_MAX];

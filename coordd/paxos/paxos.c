@@ -186,7 +186,7 @@ static void on_message(struct paxos *p, const struct paxos_event *e, struct paxo
         learner_on_fetched(p, from, m, out);
         break;
     case MESSAGE_RELINQUISH:
-        follower_on_relinquish(p, from, m);
+        follower_on_relinquish(p, from, m, out);
         break;
     }
 }
@@ -208,16 +208,24 @@ static void on_link(struct paxos *p, const struct paxos_event *e, struct paxos_e
     leader_on_link(p, (uint32_t)index, e->up, out);
 }
 
-static void relinquish(struct paxos *p, struct paxos_effects *out)
+/* Lead no longer, and spare the others the wait; `to` is to stand at once, 0: the
+ * one that holds most. */
+static void relinquish(struct paxos *p, uint32_t to, struct paxos_effects *out)
 {
     uint64_t ballot = p->leader.ballot;
+    uint32_t heir = to == 0 && p->role == PAXOS_LEADER ? leader_heir(p) : to;
+    bool led = p->role == PAXOS_LEADER;
+    struct message *m;
 
-    if (p->role != PAXOS_LEADER) {
-        become_follower(p, out);
-        return;
-    }
     become_follower(p, out); /* the lease ends first */
-    paxos_effects_send(out, membership_others(&p->membership), MESSAGE_RELINQUISH)->ballot = ballot;
+    if (!led)
+        return;
+    m = paxos_effects_send(out, membership_others(&p->membership), MESSAGE_RELINQUISH);
+    m->ballot = ballot;
+    m->number = heir;
+    /* Not at once against the one that was named. */
+    p->election.yielding = true;
+    p->election.pause_until_ns = p->now_ns + ms_to_ns(PROMISE_PAUSE_MS);
 }
 
 static void on_full(struct paxos *p, const struct paxos_event *e, struct paxos_effects *out)
@@ -227,7 +235,7 @@ static void on_full(struct paxos *p, const struct paxos_event *e, struct paxos_e
     p->disk_ns = p->now_ns;
     paxos_effects_note(out, PAXOS_NOTE_FULL, p->config.self);
     if (p->role != PAXOS_FOLLOWER)
-        relinquish(p, out);
+        relinquish(p, 0, out);
 }
 
 static void on_persisted(struct paxos *p, const struct paxos_event *e, struct paxos_effects *out)
@@ -290,9 +298,15 @@ void paxos_step(struct paxos *p, const struct paxos_event *e, struct paxos_effec
         CHECK(paxos_can_propose(p));
         leader_propose(p, ENTRY_BATCH, e->value, out);
         break;
+    case PAXOS_EVENT_ROUND:
+        leader_begin_round(p);
+        break;
+    case PAXOS_EVENT_HAND_OVER:
+        relinquish(p, e->from, out);
+        break;
     case PAXOS_EVENT_STOP:
         p->stopped = true;
-        relinquish(p, out);
+        relinquish(p, 0, out);
         break;
     }
     tick(p, out);

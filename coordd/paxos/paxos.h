@@ -50,7 +50,10 @@ enum paxos_event_kind {
     PAXOS_EVENT_FULL,      /* .sequence */
     PAXOS_EVENT_LOG_READ,  /* .token, .entries (borrowed) */
     PAXOS_EVENT_PROPOSE,   /* .value (borrowed): ENTRY_BATCH; paxos_can_propose holds */
-    PAXOS_EVENT_STOP,      /* give the lease up */
+    PAXOS_EVENT_ROUND,     /* send a round to all now; paxos_round tells its number */
+    PAXOS_EVENT_HAND_OVER, /* .from: the successor's member id, 0: whoever holds most. Nothing is
+                              outstanding: give the lease up and tell the others */
+    PAXOS_EVENT_STOP,      /* the same, because the process stops */
 };
 
 struct paxos_event {
@@ -90,6 +93,11 @@ bool paxos_established(const struct paxos *p);
 /* ... and its lease is valid: what is applied is the present. */
 bool paxos_lease_valid(const struct paxos *p, int64_t now_ns);
 int64_t paxos_lease_until(const struct paxos *p); /* 0: no lease */
+/* The latest round sent to the followers; whether a quorum, answering in this
+ * ballot, answered that one or a later one. Then nobody led a higher ballot when it
+ * was sent. */
+uint64_t paxos_round(const struct paxos *p);
+bool paxos_round_answered(const struct paxos *p, uint64_t round);
 bool paxos_can_propose(const struct paxos *p);
 uint32_t paxos_outstanding(const struct paxos *p); /* slots proposed and not chosen */
 uint64_t paxos_next_slot(const struct paxos *p);   /* of the next proposal, when leading */

@@ -27,8 +27,8 @@ enum replica_event_kind {
     REPLICA_EVENT_STREAM_OPENED,  /* .stream, .stream_kind, .principal */
     REPLICA_EVENT_STREAM_MESSAGE, /* .stream, .bytes: one message of the stream's type */
     REPLICA_EVENT_STREAM_CLOSED,  /* .stream: gone for whatever reason; never named again */
-    REPLICA_EVENT_STREAM_DRAINED, /* .stream: all that was sent on it has left, after
-                                     STREAM_LAG_BYTES or more had been waiting */
+    REPLICA_EVENT_STREAM_LAGS,    /* .stream: STREAM_LAG_BYTES or more wait to leave */
+    REPLICA_EVENT_STREAM_DRAINED, /* .stream: after that, all has left */
     REPLICA_EVENT_STOP,           /* the process is about to stop: a leader gives its lease up so
                                      that the others need not wait for it to run out */
 };
@@ -38,6 +38,10 @@ enum replica_link {
     REPLICA_LINK_DOWN,    /* it ended or broke */
     REPLICA_LINK_REFUSED, /* nobody listens there: the process is probably gone */
 };
+
+/* A reader that has this much waiting for it is slow: its watches are told no more
+ * until it has read all (docs/semantics.md). */
+enum { STREAM_LAG_BYTES = 1024 * 1024 };
 
 /* What a client's stream carries (proto/coord/v1/coord.proto). */
 enum replica_stream_kind {

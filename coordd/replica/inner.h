@@ -5,7 +5,10 @@
  *   streams.c   what clients send, and the queue of each stream
  *   requests.c  writes into batches, reads from the state
  *   leases.c    sessions' timers at the leader
- *   watches.c   who is to be told of what */
+ *   watches.c   who is to be told of what, and telling it
+ *   catch_up.c  watches that come back, and slow readers
+ *   delays.c    locks whose holder died, at the leader
+ *   hand_over.c leadership that is passed on by request */
 #ifndef COORD_REPLICA_INNER_H
 #define COORD_REPLICA_INNER_H
 
@@ -23,6 +26,9 @@ enum {
     PRINCIPAL_BYTES_MAX = 255,          /* longer ones are cut */
     STREAM_WATCHES_MAX = 4096,          /* beyond it QUOTA */
     STREAM_PARKED_MAX = 4096,           /* reads that wait; beyond it THROTTLED */
+    PROGRESS_MS = 5000,                 /* between two marks to a stream with watches */
+    CATCH_UP_EVENTS_MAX = 20000,        /* of the history, looked at for one watch; else RESYNC */
+    CATCH_UP_BYTES_MAX = 512 * 1024,    /* sent to it at once; else RESYNC */
     STREAM_FLUSH_BYTES = 256 * 1024,    /* a message to a client is closed at this size */
     PIPELINE_COMMANDS_MIN = 64,         /* a smaller batch waits for the slot under way */
     PIPELINE_BYTES_MIN = 64 * 1024,
@@ -45,6 +51,9 @@ struct client_stream {
     uint32_t parked_count;
     uint64_t last_event_revision; /* of the item queued last, 0: no event */
     struct avl watches;           /* of struct watch, by id */
+    bool lagging;                 /* too much waits to leave: its watches are told nothing */
+    uint32_t missed_count;        /* watches that missed something meanwhile */
+    uint64_t progress;            /* every watch was told all up to this revision */
     struct buffer out;
 };
 
@@ -54,8 +63,37 @@ struct parked {
     uint64_t stream;
     uint64_t seq;
     uint64_t wait_slot;
+    uint64_t wait_round; /* of the leader's, to be answered by a quorum; 0: the lease will do */
     size_t length;
     uint8_t bytes[]; /* a packed Read, or KeepAliveRequest */
+};
+
+/* A name that somebody watches; it need not exist. */
+struct watched {
+    struct avl_node by_path;
+    struct list watches; /* of struct watch, in the order of asking */
+    size_t length;
+    uint8_t path[]; /* with a NUL */
+};
+
+struct watch {
+    struct avl_node by_id;
+    struct list place; /* in watched.watches */
+    struct watched *watched;
+    uint64_t stream;
+    uint64_t id;
+    uint64_t told; /* every event up to this revision was told, while it is behind */
+    bool content, lock, subtree, children, value;
+    bool missed; /* behind: its stream lags */
+};
+
+/* The delay of a lock whose holder died; only a leader has them. */
+struct delay {
+    struct avl_node by_path, by_deadline;
+    int64_t deadline_ns; /* on the leases' clock */
+    uint64_t instance, generation;
+    size_t length;
+    uint8_t path[]; /* with a NUL */
 };
 
 /* A session's timer; only a leader has them. */
@@ -85,13 +123,23 @@ struct replica {
     struct list parked;
     struct avl watched; /* of struct watched, by path */
 
+    int64_t progress_at_ns; /* of the next marks */
+
     struct avl leases, deadlines;
+    struct avl delays, delay_deadlines;
     int64_t stalled_ns; /* in sum */
 
     struct batch_queue queue;
     struct list in_flight; /* of struct batch, by slot */
     bool leading;          /* established, and the cell is open */
     uint64_t leading_ballot;
+    bool handing_over;         /* nothing new is taken */
+    uint32_t successor;        /* member id, 0: whoever has most */
+    uint64_t hand_over_stream; /* who asked */
+    uint64_t hand_over_slot;   /* of the last entry, 0: not proposed yet */
+    bool hand_over_due;        /* it is applied */
+    uint64_t round_asked;      /* for reads by quorum: under way, 0: none */
+    bool round_wanted;         /* and another one after it */
     enum paxos_role role_told;
     uint32_t leader_told;
 };
@@ -101,6 +149,8 @@ void replica_note(struct replica *r, enum note_kind note, uint64_t number, const
 void replica_propose(struct replica *r);
 const char *replica_address_of(const struct replica *r, uint32_t member); /* "" if unknown */
 bool replica_lease_valid(const struct replica *r);
+/* The number of a round that leaves with this step. */
+uint64_t replica_begin_round(struct replica *r);
 
 /* streams.c */
 void streams_opened(struct replica *r, const struct replica_event *e);
@@ -112,8 +162,18 @@ void streams_answer(struct replica *r, struct client_stream *s, uint64_t seq, bo
 void streams_answer_status(struct replica *r, struct client_stream *s, uint64_t seq, bool read,
                            Coord__V1__Status status, const char *message);
 void streams_begun(struct replica *r, struct client_stream *s, struct slice answer);
-void streams_event(struct replica *r, struct client_stream *s, uint64_t watch, uint32_t kind,
-                   uint64_t revision, struct slice stat);
+/* What an event says; empty slices and 0 are left out. */
+struct event_text {
+    uint64_t watch;
+    uint32_t kind;
+    uint64_t revision, generation;
+    struct slice stat, path, value;
+};
+void streams_event(struct replica *r, struct client_stream *s, const struct event_text *event);
+/* Tell a session what was taken from it by force. */
+void streams_revoked(struct replica *r, struct client_stream *s);
+void streams_lags(struct replica *r, const struct replica_event *e);
+void streams_drained(struct replica *r, const struct replica_event *e);
 void streams_end(struct replica *r, struct client_stream *s, enum stream_status status,
                  const char *text);
 void streams_redirect(struct replica *r, struct client_stream *s);
@@ -131,7 +191,9 @@ void requests_read(struct replica *r, struct client_stream *s, uint64_t seq,
 void requests_execute(struct replica *r, struct client_stream *s,
                       const Coord__V1__ExecuteRequest *m);
 void requests_park(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t wait_slot,
-                   struct slice bytes);
+                   uint64_t wait_round, struct slice bytes);
+/* After each step: whether the round that reads wait for is answered. */
+void requests_rounds(struct replica *r);
 void requests_unpark(struct replica *r);
 void requests_drop_parked(struct replica *r);
 void requests_expire(struct replica *r, uint64_t session);
@@ -144,6 +206,7 @@ void leases_end(struct replica *r);
 void leases_step(struct replica *r); /* notices our own stall */
 void leases_tick(struct replica *r); /* proposes what has run out */
 void leases_opened(struct replica *r, uint64_t session, uint32_t ttl_ms);
+int64_t leases_clock_ns(const struct replica *r);
 void leases_ended(struct replica *r, uint64_t session);
 struct lease *leases_find(const struct replica *r, uint64_t session);
 void leases_renew(struct replica *r, struct lease *l);
@@ -157,5 +220,31 @@ void watches_add(struct replica *r, struct client_stream *s, uint64_t seq,
 void watches_remove(struct replica *r, struct client_stream *s, uint64_t id);
 void watches_remove_all(struct replica *r, struct client_stream *s);
 void watches_tell(struct replica *r, const struct state_event *event);
+/* Whether this watch wants to hear of this; *ret_kind is what it is to it. */
+bool watches_wants(const struct watch *w, enum state_event_kind kind, struct slice path,
+                   uint32_t *ret_kind);
+void watches_send(struct replica *r, struct client_stream *s, const struct watch *w, uint32_t kind,
+                  uint64_t revision, struct slice path, struct slice stat);
+
+/* catch_up.c */
+/* Tell a watch all that came after w->told, or RESYNC. */
+void catch_up_watch(struct replica *r, struct client_stream *s, struct watch *w);
+void catch_up_stream(struct replica *r, struct client_stream *s);
+/* Before an answer leaves on a stream that lags. */
+void catch_up_before_answer(struct replica *r, struct client_stream *s);
+void catch_up_tick(struct replica *r); /* progress marks */
+
+/* delays.c */
+void delays_look(struct replica *r); /* for new ones */
+void delays_end(struct replica *r);
+void delays_tick(struct replica *r);
+uint64_t delays_left_ms(void *replica, struct slice path);
+int64_t delays_wake_at(const struct replica *r);
+
+/* hand_over.c */
+void hand_over_asked(struct replica *r, struct client_stream *s, const Coord__V1__StepDown *asked);
+void hand_over_tick(struct replica *r);
+void hand_over_applied(struct replica *r, uint64_t slot);
+void hand_over_drop(struct replica *r); /* leadership is gone */
 
 #endif

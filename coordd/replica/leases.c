@@ -10,7 +10,7 @@
 #include "coordd/replica/inner.h"
 #include "libcoord/base/check.h"
 
-static int64_t clock_ns(const struct replica *r)
+int64_t leases_clock_ns(const struct replica *r)
 {
     return r->now_ns - r->stalled_ns;
 }
@@ -39,7 +39,7 @@ struct lease *leases_find(const struct replica *r, uint64_t session)
 
 static void set_deadline(struct replica *r, struct lease *l)
 {
-    l->deadline_ns = clock_ns(r) + ms_to_ns(l->ttl_ms);
+    l->deadline_ns = leases_clock_ns(r) + ms_to_ns(l->ttl_ms);
     avl_insert(&r->deadlines, &l->by_deadline, l, by_deadline);
 }
 
@@ -79,12 +79,25 @@ void leases_ended(struct replica *r, uint64_t session)
         drop(r, l);
 }
 
+/* The leader before handed over what is left of this lease. */
+static void shorten(struct replica *r, struct lease *l, uint32_t left_ms)
+{
+    avl_remove(&r->deadlines, &l->by_deadline);
+    l->deadline_ns = leases_clock_ns(r) + ms_to_ns(left_ms < l->ttl_ms ? left_ms : l->ttl_ms);
+    avl_insert(&r->deadlines, &l->by_deadline, l, by_deadline);
+}
+
 void leases_begin(struct replica *r)
 {
     struct state_session session = {0};
 
-    while (state_session_next(r->state, session.session, &session))
+    while (state_session_next(r->state, session.session, &session)) {
+        uint32_t left_ms;
+
         leases_opened(r, session.session, session.ttl_ms);
+        if (state_lease_handed_over(r->state, session.session, &left_ms))
+            shorten(r, leases_find(r, session.session), left_ms);
+    }
 }
 
 void leases_end(struct replica *r)
@@ -111,7 +124,7 @@ void leases_expire_later(struct replica *r, uint64_t session)
 
     CHECK(l != NULL && l->expiring);
     l->expiring = false;
-    l->deadline_ns = clock_ns(r);
+    l->deadline_ns = leases_clock_ns(r);
     avl_insert(&r->deadlines, &l->by_deadline, l, by_deadline);
 }
 
@@ -122,7 +135,7 @@ void leases_tick(struct replica *r)
     while ((node = avl_first(&r->deadlines)) != NULL) {
         struct lease *l = container_of(node, struct lease, by_deadline);
 
-        if (l->deadline_ns + ms_to_ns(LEASE_SLACK_MS) > clock_ns(r))
+        if (l->deadline_ns + ms_to_ns(LEASE_SLACK_MS) > leases_clock_ns(r))
             break;
         avl_remove(&r->deadlines, node);
         l->expiring = true;
@@ -145,7 +158,7 @@ uint64_t leases_left_ms(void *replica, uint64_t session)
     const struct replica *r = replica;
     const struct lease *l = leases_find(r, session);
 
-    if (l == NULL || l->expiring || l->deadline_ns <= clock_ns(r))
+    if (l == NULL || l->expiring || l->deadline_ns <= leases_clock_ns(r))
         return 0;
-    return (uint64_t)((l->deadline_ns - clock_ns(r)) / NS_PER_MS);
+    return (uint64_t)((l->deadline_ns - leases_clock_ns(r)) / NS_PER_MS);
 }

@@ -143,6 +143,7 @@ static void put_small(struct packed *p, const struct message *m)
     case MESSAGE_RELINQUISH:
         coord__v1__relinquish__init(&p->relinquish);
         p->relinquish.ballot = m->ballot;
+        p->relinquish.heir = (uint32_t)m->number;
         p->message.relinquish = &p->relinquish;
         p->message.body_case = COORD__V1__MESSAGE__BODY_RELINQUISH;
         break;
@@ -294,6 +295,7 @@ static bool take_message(struct message *m, const Coord__V1__Message *p)
     case COORD__V1__MESSAGE__BODY_RELINQUISH:
         m->kind = MESSAGE_RELINQUISH;
         m->ballot = p->relinquish->ballot;
+        m->number = p->relinquish->heir;
         return true;
     default:
         return false;

@@ -73,6 +73,7 @@ void replica_free(struct replica *r)
     requests_drop_parked(r);
     streams_free_all(r);
     leases_end(r);
+    delays_end(r);
     drop_in_flight(r);
     batch_queue_clear(&r->queue);
     buffer_release(&r->scratch);
@@ -228,12 +229,18 @@ static bool leads_still(const struct replica *r)
     return r->leading && paxos_established(r->paxos) && paxos_ballot(r->paxos) == r->leading_ballot;
 }
 
+static void deliver(struct replica *r, uint64_t slot)
+{
+    requests_deliver(r, slot);
+    hand_over_applied(r, slot);
+}
+
 static void apply(struct replica *r, const struct log_entry *entry)
 {
     if (entry->kind == ENTRY_BATCH) {
         state_apply(r->state, blob_slice(entry->value), &r->said);
         if (leads_still(r))
-            requests_deliver(r, entry->slot);
+            deliver(r, entry->slot);
     } else if (entry->kind == ENTRY_LEADER_START) {
         struct reader reader = reader_of(blob_slice(entry->value));
         uint64_t ballot = reader_u64(&reader);
@@ -277,13 +284,19 @@ static void follow_leadership(struct replica *r)
         requests_drop_parked(r);
         streams_redirect_all(r);
         leases_end(r);
+        delays_end(r);
         drop_in_flight(r);
         batch_queue_clear(&r->queue);
+        hand_over_drop(r);
+        r->round_asked = 0;
+        r->round_wanted = false;
     }
     if (leading && !r->leading) {
         r->leading = true;
         r->leading_ballot = paxos_ballot(r->paxos);
         leases_begin(r);
+        delays_look(r);
+        r->progress_at_ns = r->now_ns + ms_to_ns(PROGRESS_MS);
         replica_note(r, NOTE_SERVING, r->leading_ballot, "");
     }
 }
@@ -392,11 +405,46 @@ static void dispatch(struct replica *r, const struct replica_event *e)
     case REPLICA_EVENT_STREAM_CLOSED:
         streams_closed(r, e);
         return;
+    case REPLICA_EVENT_STREAM_LAGS:
+        streams_lags(r, e);
+        return;
+    case REPLICA_EVENT_STREAM_DRAINED:
+        streams_drained(r, e);
+        return;
     case REPLICA_EVENT_STOP:
         pe.kind = PAXOS_EVENT_STOP;
         break;
     }
     to_paxos(r, &pe);
+}
+
+uint64_t replica_begin_round(struct replica *r)
+{
+    struct paxos_event e = {.kind = PAXOS_EVENT_ROUND};
+
+    to_paxos(r, &e);
+    drain(r);
+    return paxos_round(r->paxos);
+}
+
+/* What a leader does at the end of each step. */
+static void serve_step(struct replica *r)
+{
+    if (!r->handing_over) {
+        leases_tick(r);
+        delays_tick(r);
+    }
+    hand_over_tick(r);
+    replica_propose(r);
+    requests_rounds(r);
+    requests_unpark(r);
+    catch_up_tick(r);
+    if (r->hand_over_due) {
+        struct paxos_event e = {.kind = PAXOS_EVENT_HAND_OVER, .from = r->successor};
+
+        to_paxos(r, &e);
+        drain(r);
+    }
 }
 
 void replica_step(struct replica *r, const struct replica_event *event, struct effects *out)
@@ -410,15 +458,15 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
     drain(r);
     follow_leadership(r);
     if (r->leading) {
-        leases_tick(r);
-        replica_propose(r);
-        requests_unpark(r);
+        serve_step(r);
+        follow_leadership(r);
     }
     streams_flush(r);
     tell_role(r);
     r->last_step_ns = r->now_ns;
     out->wake_at_ns = paxos_wake_at(r->paxos);
     if (r->leading)
-        out->wake_at_ns = ns_min(out->wake_at_ns, leases_wake_at(r));
+        out->wake_at_ns = ns_min(ns_min(out->wake_at_ns, r->progress_at_ns),
+                                 ns_min(leases_wake_at(r), delays_wake_at(r)));
     r->out = NULL;
 }

@@ -65,6 +65,18 @@ static bool command_of_write(Coord__V1__Command *c, const Coord__V1__Write *w)
         c->op_case = COORD__V1__COMMAND__OP_END_SESSION;
         c->end_session = w->end_session;
         return true;
+    case COORD__V1__WRITE__OP_TRANSACTION:
+        c->op_case = COORD__V1__COMMAND__OP_TRANSACTION;
+        c->transaction = w->transaction;
+        return true;
+    case COORD__V1__WRITE__OP_FORCE_UNLOCK:
+        c->op_case = COORD__V1__COMMAND__OP_FORCE_UNLOCK;
+        c->force_unlock = w->force_unlock;
+        return true;
+    case COORD__V1__WRITE__OP_KILL_SESSION:
+        c->op_case = COORD__V1__COMMAND__OP_KILL_SESSION;
+        c->kill_session = w->kill_session;
+        return true;
     default:
         return false;
     }
@@ -202,7 +214,7 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
 }
 
 void requests_park(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t wait_slot,
-                   struct slice bytes)
+                   uint64_t wait_round, struct slice bytes)
 {
     struct parked *p;
 
@@ -216,11 +228,20 @@ void requests_park(struct replica *r, struct client_stream *s, uint64_t seq, uin
     p->stream = s->id;
     p->seq = seq;
     p->wait_slot = wait_slot;
+    p->wait_round = wait_round;
     p->length = bytes.length;
     if (bytes.length > 0)
         memcpy(p->bytes, bytes.data, bytes.length);
     list_append(&r->parked, &p->place);
     s->parked_count++;
+}
+
+/* The round that a read which came now has to wait for: one that is not sent yet.
+ * While one is under way all that come share the next. */
+static uint64_t want_round(struct replica *r)
+{
+    r->round_wanted = true;
+    return paxos_round(r->paxos) + 1;
 }
 
 void requests_read(struct replica *r, struct client_stream *s, uint64_t seq,
@@ -236,13 +257,35 @@ void requests_read(struct replica *r, struct client_stream *s, uint64_t seq,
         streams_answer_status(r, s, seq, true, COORD__V1__STATUS__INVALID, "read: has no kind");
         return;
     }
-    if (paxos_applied(r->paxos) >= s->last_slot && replica_lease_valid(r)) {
+    if (read->freshness == COORD__V1__FRESHNESS__STALE ||
+        (read->freshness == COORD__V1__FRESHNESS__LEASE &&
+         paxos_applied(r->paxos) >= s->last_slot && replica_lease_valid(r))) {
         serve(r, s, seq, read);
         return;
     }
     coord__v1__read__pack(read, buffer_extend(&packed, coord__v1__read__get_packed_size(read)));
-    requests_park(r, s, seq, s->last_slot, buffer_slice(&packed));
+    requests_park(r, s, seq, s->last_slot,
+                  read->freshness == COORD__V1__FRESHNESS__QUORUM ? want_round(r) : 0,
+                  buffer_slice(&packed));
     buffer_release(&packed);
+}
+
+/* ---- reads by quorum ---- */
+
+/* Have a round sent now: every message of it leaves after the reads that wait for
+ * it arrived. */
+static void ask_round(struct replica *r)
+{
+    r->round_wanted = false;
+    r->round_asked = replica_begin_round(r);
+}
+
+void requests_rounds(struct replica *r)
+{
+    if (r->round_asked != 0 && paxos_round_answered(r->paxos, r->round_asked))
+        r->round_asked = 0;
+    if (r->round_asked == 0 && r->round_wanted)
+        ask_round(r);
 }
 
 static void unpark(struct replica *r, struct client_stream *s, const struct parked *p)
@@ -269,18 +312,26 @@ static void drop(struct parked *p, struct client_stream *s)
     free(p);
 }
 
+static bool ready(const struct replica *r, const struct parked *p)
+{
+    if (paxos_applied(r->paxos) < p->wait_slot)
+        return false;
+    return p->wait_round == 0 ? replica_lease_valid(r)
+                              : paxos_round_answered(r->paxos, p->wait_round);
+}
+
 void requests_unpark(struct replica *r)
 {
     struct list *at = r->parked.next;
 
-    if (list_empty(&r->parked) || !replica_lease_valid(r))
+    if (list_empty(&r->parked))
         return;
     while (at != &r->parked) {
         struct parked *p = container_of(at, struct parked, place);
         struct client_stream *s = streams_find(r, p->stream);
 
         at = at->next;
-        if (s != NULL && !s->closing && paxos_applied(r->paxos) < p->wait_slot)
+        if (s != NULL && !s->closing && !ready(r, p))
             continue;
         if (s != NULL && !s->closing)
             unpark(r, s, p);
@@ -307,12 +358,15 @@ void requests_execute(struct replica *r, struct client_stream *s,
     Coord__V1__Command command = COORD__V1__COMMAND__INIT;
 
     if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST_READ &&
-        (r->leading || m->read->op_case == COORD__V1__READ__OP_STATUS)) {
+        ((r->leading && !r->handing_over) || m->read->op_case == COORD__V1__READ__OP_STATUS ||
+         m->read->freshness == COORD__V1__FRESHNESS__STALE)) {
         requests_read(r, s, 0, m->read);
     } else if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST__NOT_SET) {
         streams_answer_status(r, s, 0, true, COORD__V1__STATUS__INVALID, "request: has no kind");
-    } else if (!r->leading) {
+    } else if (!r->leading || r->handing_over) {
         streams_redirect(r, s);
+    } else if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST_STEP_DOWN) {
+        hand_over_asked(r, s, m->step_down);
     } else if (!command_of_write(&command, m->write)) {
         streams_answer_status(r, s, 0, true, COORD__V1__STATUS__INVALID, "write: has no kind");
     } else {
@@ -344,6 +398,31 @@ static void route(struct replica *r, const struct state_answer *answer, const st
         requests_opened(r, s, answer->encoded);
 }
 
+static void session_changed(struct replica *r, const struct state_session_note *note)
+{
+    struct lease *l = leases_find(r, note->session);
+    struct client_stream *s = l == NULL ? NULL : streams_find(r, l->stream);
+
+    switch (note->change) {
+    case STATE_SESSION_OPENED:
+    case STATE_SESSION_KILLED: /* its next KeepAlive is answered with it */
+    case STATE_SESSION_RESTORED:
+        break;
+    case STATE_SESSION_REVOKED:
+        if (s != NULL)
+            streams_revoked(r, s);
+        break;
+    case STATE_SESSION_EXPIRED:
+        delays_look(r);
+        leases_ended(r, note->session);
+        break;
+    case STATE_SESSION_ENDED:
+        delays_look(r); /* of one that was killed */
+        leases_ended(r, note->session);
+        break;
+    }
+}
+
 /* Every event is queued before any answer of its entry: an answer never shows a
  * state whose events are still to come. */
 void requests_deliver(struct replica *r, uint64_t slot)
@@ -362,11 +441,11 @@ void requests_deliver(struct replica *r, uint64_t slot)
     for (uint32_t i = 0; i < said->answers_count; i++)
         route(r, &said->answers[i], batch);
     for (uint32_t i = 0; i < said->sessions_count; i++) {
-        static const char *const text[] = {"opened", "ended", "expired"};
+        static const char *const text[] = {"opened", "ended",   "expired",
+                                           "killed", "revoked", "restored"};
 
         replica_note(r, NOTE_SESSION, said->sessions[i].session, text[said->sessions[i].change]);
-        if (said->sessions[i].change != STATE_SESSION_OPENED)
-            leases_ended(r, said->sessions[i].session);
+        session_changed(r, &said->sessions[i]);
     }
     if (batch != NULL) {
         list_remove(&batch->place);

@@ -23,6 +23,9 @@ enum {
     EVENT_KIND = 2,
     EVENT_REVISION = 3,
     EVENT_STAT = 4,
+    EVENT_PATH = 5,
+    EVENT_VALUE = 6,
+    EVENT_GENERATION = 7,
 };
 
 static int by_id(const void *key, const struct avl_node *node)
@@ -91,6 +94,8 @@ void streams_answer(struct replica *r, struct client_stream *s, uint64_t seq, bo
         streams_end(r, s, STREAM_STATUS_OK, "");
         return;
     }
+    if (s->missed_count > 0)
+        catch_up_before_answer(r, s);
     cut(r, s, 0);
     item_header(s, ITEM_ANSWERED,
                 wire_varint_size(ANSWERED_SEQ, seq) + wire_varint_size(ANSWERED_READ, read) +
@@ -125,24 +130,55 @@ void streams_begun(struct replica *r, struct client_stream *s, struct slice answ
     touched(r, s);
 }
 
-void streams_event(struct replica *r, struct client_stream *s, uint64_t watch, uint32_t kind,
-                   uint64_t revision, struct slice stat)
+static size_t slice_size(uint32_t field, struct slice bytes)
 {
-    size_t length = wire_varint_size(EVENT_WATCH, watch) + wire_varint_size(EVENT_KIND, kind) +
-                    wire_varint_size(EVENT_REVISION, revision);
+    return bytes.length == 0 ? 0 : wire_bytes_size(field, bytes.length);
+}
 
+static void put_slice(struct buffer *b, uint32_t field, struct slice bytes)
+{
+    if (bytes.length > 0)
+        wire_put_bytes(b, field, bytes);
+}
+
+void streams_event(struct replica *r, struct client_stream *s, const struct event_text *e)
+{
     if (s->closing)
         return;
-    if (stat.length > 0)
-        length += wire_bytes_size(EVENT_STAT, stat.length);
-    cut(r, s, revision);
-    item_header(s, ITEM_EVENT, length);
-    wire_put_varint(&s->out, EVENT_WATCH, watch);
-    wire_put_varint(&s->out, EVENT_KIND, kind);
-    wire_put_varint(&s->out, EVENT_REVISION, revision);
-    if (stat.length > 0)
-        wire_put_bytes(&s->out, EVENT_STAT, stat);
+    cut(r, s, e->revision);
+    item_header(s, ITEM_EVENT,
+                wire_varint_size(EVENT_WATCH, e->watch) + wire_varint_size(EVENT_KIND, e->kind) +
+                    wire_varint_size(EVENT_REVISION, e->revision) +
+                    slice_size(EVENT_STAT, e->stat) + slice_size(EVENT_PATH, e->path) +
+                    slice_size(EVENT_VALUE, e->value) +
+                    wire_varint_size(EVENT_GENERATION, e->generation));
+    wire_put_varint(&s->out, EVENT_WATCH, e->watch);
+    wire_put_varint(&s->out, EVENT_KIND, e->kind);
+    wire_put_varint(&s->out, EVENT_REVISION, e->revision);
+    put_slice(&s->out, EVENT_STAT, e->stat);
+    put_slice(&s->out, EVENT_PATH, e->path);
+    put_slice(&s->out, EVENT_VALUE, e->value);
+    wire_put_varint(&s->out, EVENT_GENERATION, e->generation);
     touched(r, s);
+}
+
+void streams_lags(struct replica *r, const struct replica_event *e)
+{
+    struct client_stream *s = streams_find(r, e->stream);
+
+    if (s != NULL)
+        s->lagging = true;
+}
+
+void streams_drained(struct replica *r, const struct replica_event *e)
+{
+    struct client_stream *s = streams_find(r, e->stream);
+
+    if (s == NULL || !s->lagging)
+        return;
+    s->lagging = false;
+    if (!s->closing)
+        catch_up_stream(r, s);
 }
 
 /* ---- ending ---- */
@@ -253,6 +289,20 @@ void streams_free_all(struct replica *r)
         free_stream(r, container_of(at, struct client_stream, by_id));
 }
 
+void streams_revoked(struct replica *r, struct client_stream *s)
+{
+    struct state_revoked taken = {.generation = 0};
+
+    while (state_revoked_next(r->state, s->session, taken.generation, &taken)) {
+        struct event_text event = {.kind = COORD__V1__EVENT__KIND__REVOKED,
+                                   .revision = state_revision(r->state),
+                                   .generation = taken.generation,
+                                   .path = taken.path};
+
+        streams_event(r, s, &event);
+    }
+}
+
 static void attach(struct replica *r, struct client_stream *s, const Coord__V1__Attach *asked)
 {
     struct slice secret = slice_of(asked->secret.data, asked->secret.len);
@@ -275,7 +325,9 @@ static void attach(struct replica *r, struct client_stream *s, const Coord__V1__
         s->session = asked->session;
         if (old != NULL)
             streams_end(r, old, STREAM_STATUS_OK, "another stream took the session over");
-        leases_renew(r, l);
+        opened.held = state_session_hold(r->state, asked->session) != STATE_HOLD_NONE;
+        if (!opened.held)
+            leases_renew(r, l);
         opened.session = asked->session;
         opened.secret = asked->secret;
         opened.ttl_ms = l->ttl_ms;
@@ -288,6 +340,8 @@ static void attach(struct replica *r, struct client_stream *s, const Coord__V1__
     touched(r, s);
     if (answer.status != COORD__V1__STATUS__OK)
         streams_end(r, s, STREAM_STATUS_OK, "");
+    else
+        streams_revoked(r, s);
 }
 
 static void request(struct replica *r, struct client_stream *s, const Coord__V1__Request *q,
@@ -359,6 +413,22 @@ static void session_message(struct replica *r, struct client_stream *s, struct s
         request(r, s, m->requests[i], m->lowest);
 }
 
+/* What was taken by force stops the answers that renew, so that the holder's
+ * belief runs out even if it does not listen. */
+static Coord__V1__Status renew(struct replica *r, struct lease *l)
+{
+    switch (state_session_hold(r->state, l->session)) {
+    case STATE_HOLD_NONE:
+        leases_renew(r, l);
+        return COORD__V1__STATUS__OK;
+    case STATE_HOLD_REVOKED:
+        return COORD__V1__STATUS__NOT_HELD;
+    case STATE_HOLD_KILLED:
+        break;
+    }
+    return COORD__V1__STATUS__CANCELLED;
+}
+
 void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes)
 {
     Coord__V1__KeepAliveRequest *m =
@@ -371,7 +441,7 @@ void streams_beats(struct replica *r, struct client_stream *s, struct slice byte
         return;
     }
     if (!replica_lease_valid(r)) {
-        requests_park(r, s, 0, 0, bytes);
+        requests_park(r, s, 0, 0, 0, bytes);
         return;
     }
     for (size_t i = 0; i < m->n_beats; i++) {
@@ -388,7 +458,7 @@ void streams_beats(struct replica *r, struct client_stream *s, struct slice byte
                                                   slice_of(beat->secret.data, beat->secret.len)))
             answer.status = COORD__V1__STATUS__EXPIRED;
         else
-            leases_renew(r, l);
+            answer.status = renew(r, l);
         reply.answers = answers;
         reply.n_answers = 1;
         coord__v1__keep_alive_reply__pack(
@@ -410,8 +480,8 @@ void streams_message(struct replica *r, const struct replica_event *e)
 {
     struct client_stream *s = streams_find(r, e->stream);
 
-    if (s == NULL || s->closing)
-        return;
+    if (s == NULL || s->closing || (r->handing_over && s->kind != REPLICA_STREAM_EXECUTE))
+        return; /* while leadership is handed over: the stream ends soon, all comes again */
     if (s->kind == REPLICA_STREAM_SESSION)
         session_message(r, s, e->bytes);
     else if (s->kind == REPLICA_STREAM_KEEPALIVE)

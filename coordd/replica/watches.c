@@ -1,29 +1,18 @@
 /* watches.c - who is to be told of what.
  *
  * Watches live at the leader, with the stream they came on. A client that comes
- * back, or comes to another leader, asks again and says what it knows. */
+ * back, or comes to another leader, asks again and says what it knows; the
+ * history has the rest (catch_up.c).
+ *
+ * One index by name serves all three kinds: an event about /a/b/c is looked up
+ * at /a/b/c, at its parent for those who watch children, and at each ancestor
+ * for those who watch a subtree. The cost grows with the depth of the name and
+ * with those who are told, not with those who watch other things. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "coordd/replica/inner.h"
 #include "libcoord/base/check.h"
-
-/* A name that somebody watches; it need not exist. */
-struct watched {
-    struct avl_node by_path;
-    struct list watches; /* of struct watch */
-    size_t length;
-    uint8_t path[];
-};
-
-struct watch {
-    struct avl_node by_id;
-    struct list place; /* in watched.watches, in the order of asking */
-    struct watched *watched;
-    uint64_t stream;
-    uint64_t id;
-    bool content, lock;
-};
 
 static int by_path(const void *key, const struct avl_node *node)
 {
@@ -39,14 +28,18 @@ static int by_id(const void *key, const struct avl_node *node)
     return (a > b) - (a < b);
 }
 
+static struct watched *watched_at(const struct replica *r, struct slice path)
+{
+    return container_of_or_null(avl_find(&r->watched, &path, by_path), struct watched, by_path);
+}
+
 static struct watched *watched_of(struct replica *r, struct slice path)
 {
-    struct watched *w =
-        container_of_or_null(avl_find(&r->watched, &path, by_path), struct watched, by_path);
+    struct watched *w = watched_at(r, path);
 
     if (w != NULL)
         return w;
-    w = check_calloc(1, sizeof *w + path.length);
+    w = check_calloc(1, sizeof *w + path.length + 1);
     w->length = path.length;
     memcpy(w->path, path.data, path.length);
     list_init(&w->watches);
@@ -58,6 +51,8 @@ static void drop(struct replica *r, struct client_stream *s, struct watch *watch
 {
     struct watched *w = watch->watched;
 
+    if (watch->missed)
+        s->missed_count--;
     avl_remove(&s->watches, &watch->by_id);
     list_remove(&watch->place);
     free(watch);
@@ -67,95 +62,63 @@ static void drop(struct replica *r, struct client_stream *s, struct watch *watch
     }
 }
 
-struct missed {
-    enum state_event_kind kind;
-    uint64_t revision;
-};
-
-static void miss(struct missed *list, uint32_t *count, enum state_event_kind kind,
-                 uint64_t revision)
-{
-    uint32_t at = *count;
-
-    /* In the order of revisions; of one revision in the order of live events. */
-    for (; at > 0 && list[at - 1].revision > revision; at--)
-        list[at] = list[at - 1];
-    list[at] = (struct missed){.kind = kind, .revision = revision};
-    (*count)++;
-}
-
-/* What happened since the revision that the client knows: of each kind the last,
- * as a live watcher would have heard it. */
-static uint32_t missed_since(const Coord__V1__Watch *asked, const Coord__V1__Stat *stat,
-                             struct missed list[3])
-{
-    uint64_t known = asked->known_revision;
-    uint32_t count = 0;
-
-    if (asked->content && stat->instance > known)
-        miss(list, &count, STATE_EVENT_CREATED, stat->instance);
-    if (asked->content && stat->content_generation > known &&
-        stat->content_generation != stat->instance)
-        miss(list, &count, STATE_EVENT_CONTENT, stat->content_generation);
-    if (asked->lock && stat->lock_generation > known && stat->lock_generation != stat->instance)
-        miss(list, &count,
-             stat->lock_mode == COORD__V1__LOCK_MODE__LOCK_NONE ? STATE_EVENT_LOCK_FREE
-                                                                : STATE_EVENT_LOCK_HELD,
-             stat->lock_generation);
-    return count;
-}
-
-static void catch_up(struct replica *r, struct client_stream *s, const Coord__V1__Watch *asked,
-                     const Coord__V1__Answer *present)
-{
-    const Coord__V1__Stat *stat =
-        present->body_case == COORD__V1__ANSWER__BODY_STAT ? present->stat : NULL;
-    struct missed list[3];
-    uint32_t count;
-
-    if (asked->known_revision == 0)
-        return;
-    if (stat == NULL) {
-        if (asked->content)
-            streams_event(r, s, asked->id, STATE_EVENT_DELETED, state_revision(r->state),
-                          slice_of(NULL, 0));
-        return;
-    }
-    count = missed_since(asked, stat, list);
-    buffer_clear(&r->scratch);
-    CHECK(state_stat(r->state, slice_of_string(asked->path), &r->scratch));
-    for (uint32_t i = 0; i < count; i++)
-        streams_event(r, s, asked->id, list[i].kind, list[i].revision, buffer_slice(&r->scratch));
-}
+/* ---- asking ---- */
 
 /* The present state as a GetStat would show it, packed in *bytes. */
-static Coord__V1__Answer *present_state(struct replica *r, char *path, struct buffer *bytes)
+static Coord__V1__Status present_state(struct replica *r, char *path, struct buffer *bytes)
 {
     Coord__V1__Read read = COORD__V1__READ__INIT;
     Coord__V1__GetStat get = COORD__V1__GET_STAT__INIT;
+    Coord__V1__Answer *answer;
+    Coord__V1__Status status;
 
     get.path = path;
     read.op_case = COORD__V1__READ__OP_STAT;
     read.stat = &get;
     state_read(r->state, &read, leases_left_ms, r, bytes);
-    return coord__v1__answer__unpack(NULL, bytes->length, bytes->data);
+    answer = coord__v1__answer__unpack(NULL, bytes->length, bytes->data);
+    CHECK(answer != NULL);
+    status = answer->status;
+    coord__v1__answer__free_unpacked(answer, NULL);
+    return status;
+}
+
+static struct watch *add(struct replica *r, struct client_stream *s, const Coord__V1__Watch *asked)
+{
+    struct watch *w = check_calloc(1, sizeof *w);
+
+    w->stream = s->id;
+    w->id = asked->id;
+    w->content = asked->content;
+    w->lock = asked->lock;
+    w->subtree = asked->subtree;
+    w->children = asked->children;
+    w->value = asked->value;
+    w->watched = watched_of(r, slice_of_string(asked->path));
+    list_append(&w->watched->watches, &w->place);
+    avl_insert(&s->watches, &w->by_id, &w->id, by_id);
+    return w;
 }
 
 void watches_add(struct replica *r, struct client_stream *s, uint64_t seq,
                  const Coord__V1__Watch *asked)
 {
     struct buffer bytes = BUFFER_INIT;
-    Coord__V1__Answer *present = present_state(r, asked->path, &bytes);
-    struct watch *watch;
+    Coord__V1__Status status = present_state(r, asked->path, &bytes);
+    struct watch *w;
 
-    CHECK(present != NULL);
-    if (present->status != COORD__V1__STATUS__OK && present->status != COORD__V1__STATUS__NO_NODE) {
+    if (status != COORD__V1__STATUS__OK && status != COORD__V1__STATUS__NO_NODE) {
         streams_answer(r, s, seq, true, buffer_slice(&bytes)); /* no path at all */
         goto out;
     }
-    if (!asked->content && !asked->lock) {
+    if (!asked->content && !asked->lock && !asked->children) {
         streams_answer_status(r, s, seq, true, COORD__V1__STATUS__INVALID,
-                              "watch: neither content nor lock is asked for");
+                              "watch: neither content nor lock nor children are asked for");
+        goto out;
+    }
+    if (asked->known_revision > state_revision(r->state)) {
+        streams_answer_status(r, s, seq, true, COORD__V1__STATUS__INVALID,
+                              "known_revision: is still to come");
         goto out;
     }
     watches_remove(r, s, asked->id); /* asked again: replaces */
@@ -164,18 +127,15 @@ void watches_add(struct replica *r, struct client_stream *s, uint64_t seq,
                               "watch: too many on one session");
         goto out;
     }
-    watch = check_calloc(1, sizeof *watch);
-    watch->stream = s->id;
-    watch->id = asked->id;
-    watch->content = asked->content;
-    watch->lock = asked->lock;
-    watch->watched = watched_of(r, slice_of_string(asked->path));
-    list_append(&watch->watched->watches, &watch->place);
-    avl_insert(&s->watches, &watch->by_id, &watch->id, by_id);
-    catch_up(r, s, asked, present);
+    if (s->watches.count == 0)
+        s->progress = state_revision(r->state);
+    w = add(r, s, asked);
+    if (asked->known_revision != 0) {
+        w->told = asked->known_revision;
+        catch_up_watch(r, s, w);
+    }
     streams_answer(r, s, seq, true, buffer_slice(&bytes));
 out:
-    coord__v1__answer__free_unpacked(present, NULL);
     buffer_release(&bytes);
 }
 
@@ -195,19 +155,84 @@ void watches_remove_all(struct replica *r, struct client_stream *s)
         drop(r, s, container_of(node, struct watch, by_id));
 }
 
+/* ---- telling ---- */
+
+static struct slice parent_of(struct slice path)
+{
+    size_t length = path.length;
+
+    while (length > 0 && path.data[length - 1] != '/')
+        length--;
+    return slice_of(path.data, length > 1 ? length - 1 : length); /* "/" is its own parent */
+}
+
+bool watches_wants(const struct watch *w, enum state_event_kind kind, struct slice path,
+                   uint32_t *ret_kind)
+{
+    struct slice name = slice_of(w->watched->path, w->watched->length);
+    bool lock = kind == STATE_EVENT_LOCK_HELD || kind == STATE_EVENT_LOCK_FREE;
+    bool below = path.length > name.length && memcmp(path.data, name.data, name.length) == 0 &&
+                 (name.length == 1 || path.data[name.length] == '/');
+
+    *ret_kind = (uint32_t)kind;
+    if (slice_equal(path, name) || (below && w->subtree))
+        return lock ? w->lock : w->content;
+    if (!below || !w->children || (kind != STATE_EVENT_CREATED && kind != STATE_EVENT_DELETED) ||
+        !slice_equal(parent_of(path), name))
+        return false;
+    *ret_kind = kind == STATE_EVENT_CREATED ? COORD__V1__EVENT__KIND__CHILD_ADDED
+                                            : COORD__V1__EVENT__KIND__CHILD_REMOVED;
+    return true;
+}
+
+void watches_send(struct replica *r, struct client_stream *s, const struct watch *w, uint32_t kind,
+                  uint64_t revision, struct slice path, struct slice stat)
+{
+    struct event_text event = {.watch = w->id, .kind = kind, .revision = revision, .stat = stat};
+    struct slice content;
+    uint64_t generation;
+
+    if (path.length != w->watched->length)
+        event.path = path;
+    if (w->value &&
+        (kind == COORD__V1__EVENT__KIND__CREATED || kind == COORD__V1__EVENT__KIND__CONTENT) &&
+        state_content(r->state, path, &content, &generation) && generation == revision)
+        event.value = content;
+    streams_event(r, s, &event);
+}
+
+static void tell_those_at(struct replica *r, struct slice name, const struct state_event *event)
+{
+    struct watched *at = watched_at(r, name);
+
+    if (at == NULL)
+        return;
+    for (struct list *i = at->watches.next; i != &at->watches; i = i->next) {
+        struct watch *w = container_of(i, struct watch, place);
+        struct client_stream *s = streams_find(r, w->stream);
+        uint32_t kind;
+
+        if (s == NULL || !watches_wants(w, event->kind, event->path, &kind))
+            continue;
+        if (!s->lagging) {
+            watches_send(r, s, w, kind, event->revision, event->path, event->stat);
+        } else if (!w->missed) {
+            w->missed = true;
+            w->told = event->revision - 1;
+            s->missed_count++;
+        }
+    }
+}
+
 void watches_tell(struct replica *r, const struct state_event *event)
 {
-    bool lock = event->kind == STATE_EVENT_LOCK_HELD || event->kind == STATE_EVENT_LOCK_FREE;
-    struct watched *w =
-        container_of_or_null(avl_find(&r->watched, &event->path, by_path), struct watched, by_path);
+    struct slice name = event->path;
 
-    if (w == NULL)
+    if (r->watched.count == 0)
         return;
-    for (struct list *at = w->watches.next; at != &w->watches; at = at->next) {
-        const struct watch *watch = container_of(at, struct watch, place);
-        struct client_stream *s = streams_find(r, watch->stream);
-
-        if (s != NULL && (lock ? watch->lock : watch->content))
-            streams_event(r, s, watch->id, event->kind, event->revision, event->stat);
+    tell_those_at(r, name, event);
+    while (name.length > 1) {
+        name = parent_of(name);
+        tell_those_at(r, name, event);
     }
 }

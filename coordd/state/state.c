@@ -79,6 +79,17 @@ void state_hash(const struct state *s, uint64_t ret[2])
     ret[1] = s->ledger.hash[1];
 }
 
+bool state_content(const struct state *s, struct slice path, struct slice *ret_content,
+                   uint64_t *ret_generation)
+{
+    const struct node *node = node_find(s, path);
+    if (node == NULL)
+        return false;
+    *ret_content = node_content(node);
+    *ret_generation = node->content_generation;
+    return true;
+}
+
 bool state_stat(const struct state *s, struct slice path, struct buffer *stat)
 {
     const char *why;

@@ -159,6 +159,10 @@ typedef uint64_t state_lease_left(void *context, uint64_t session);
 void state_read(const struct state *s, const Coord__V1__Read *read, state_lease_left *lease_left,
                 void *context, struct buffer *answer);
 
+/* The content of a node, borrowed until the next apply, and its generation; false
+ * if there is no such node. */
+bool state_content(const struct state *s, struct slice path, struct slice *ret_content,
+                   uint64_t *ret_generation);
 /* Append a packed coord.v1.Stat of the node; false if there is none. */
 bool state_stat(const struct state *s, struct slice path, struct buffer *stat);
 
