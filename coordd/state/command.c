@@ -68,6 +68,8 @@ static enum err dispatch(struct step *step)
         return command_end_session(step);
     case COORD__V1__COMMAND__OP_EXPIRE_SESSION:
         return command_expire_session(step, c->expire_session);
+    case COORD__V1__COMMAND__OP_END_LOCK_DELAY:
+        return command_end_lock_delay(step, c->end_lock_delay);
     case COORD__V1__COMMAND__OP__NOT_SET:
     default:
         return step_refuse(step, ERR_UNSUPPORTED, "op: unknown");
@@ -78,6 +80,7 @@ void command_apply(struct state *s, struct state_output *out, const Coord__V1__C
                    uint32_t index)
 {
     struct step step;
+    uint32_t events_before = out->events_count;
     step_begin(&step, s, out, command, index);
     if (command->session != 0 && !admit(&step))
         return;
@@ -86,4 +89,6 @@ void command_apply(struct state *s, struct state_output *out, const Coord__V1__C
         e = dispatch(&step);
     if (!step.answered)
         step_answer(&step, e);
+    if (step.changed)
+        history_add(s, out->events + events_before, out->events_count - events_before);
 }

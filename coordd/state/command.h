@@ -28,8 +28,12 @@ enum err command_cancel(struct step *step, const Coord__V1__Cancel *c);
 enum err command_open_session(struct step *step, const Coord__V1__OpenSession *c);
 enum err command_end_session(struct step *step);
 enum err command_expire_session(struct step *step, const Coord__V1__ExpireSession *c);
+enum err command_end_lock_delay(struct step *step, const Coord__V1__EndLockDelay *c);
 
-/* Give back what a claim holds and let in who is next, with events and answers. */
-void command_give_back(struct step *step, struct claim *claim, bool clear_content);
+/* After lock_leave: lets in who is next, with events and answers; the lock may go. */
+void command_settle_lock(struct step *step, struct lock *lock, bool content_changed);
+/* The session leaves all lines and gives up all locks, in the order of its
+ * acquires; none of them can be granted to it. died: with their delays. */
+void command_leave_locks(struct step *step, struct session *session, bool died);
 
 #endif

@@ -94,6 +94,8 @@ static enum err check_acquire(const Coord__V1__Acquire *c, const struct limits *
     if (c->lock_delay_ms > limits->lock_delay_ms)
         return no(ret_why, ERR_INVALID, "lock_delay_ms: too long");
     if (c->on_grant_case == COORD__V1__ACQUIRE__ON_GRANT_CONTENT) {
+        if (c->mode != COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE)
+            return no(ret_why, ERR_INVALID, "content: set only by who is alone");
         enum err e = check_content(c->content, limits, ret_why);
         if (e != ERR_OK)
             return e;
@@ -106,6 +108,14 @@ static enum err check_release(const Coord__V1__Release *c, const struct limits *
 {
     if (c->handle == 0)
         return no(ret_why, ERR_INVALID, "handle: 0");
+    return check_path(c->path, limits, ret_why);
+}
+
+static enum err check_end_delay(const Coord__V1__EndLockDelay *c, const struct limits *limits,
+                                const char **ret_why)
+{
+    if (c->instance == 0)
+        return no(ret_why, ERR_INVALID, "instance: 0");
     return check_path(c->path, limits, ret_why);
 }
 
@@ -154,6 +164,7 @@ static enum err check_session(const Coord__V1__Command *c, const char **ret_why)
         break;
     case COORD__V1__COMMAND__OP_OPEN_SESSION:
     case COORD__V1__COMMAND__OP_EXPIRE_SESSION:
+    case COORD__V1__COMMAND__OP_END_LOCK_DELAY:
         if (c->session != 0)
             return no(ret_why, ERR_INVALID, "session: this is not asked within one");
         break;
@@ -209,6 +220,8 @@ enum err command_check(const Coord__V1__Command *c, const struct limits *limits,
         if (c->expire_session->session == 0)
             return no(ret_why, ERR_INVALID, "session: 0");
         return ERR_OK;
+    case COORD__V1__COMMAND__OP_END_LOCK_DELAY:
+        return check_end_delay(c->end_lock_delay, limits, ret_why);
     case COORD__V1__COMMAND__OP_END_SESSION:
         return ERR_OK;
     default:

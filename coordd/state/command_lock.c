@@ -1,4 +1,4 @@
-/* command_lock.c - acquire, release, cancel.
+/* command_lock.c - acquire, release, cancel, and the end of a delay.
  *
  * An Acquire that finds the lock free is an Acquire that waits, and is let in at
  * once: one way of granting. Releasing a lock and granting it to the next is one
@@ -10,27 +10,47 @@
 #include "coordd/state/session.h"
 #include "libcoord/base/check.h"
 
-/* Grants what can be granted, from the front. Tells whether content was set. */
-static bool let_in(struct step *step, struct lock *lock)
+/* Grants what can be granted, from the front. Tells whether anybody was let in. */
+static bool let_in(struct step *step, struct lock *lock, bool *content_changed)
 {
-    bool set_content = false;
+    bool granted = false;
     struct claim *next;
     while ((next = lock_next(lock)) != NULL) {
-        set_content |= next->sets_content;
+        *content_changed |= next->sets_content;
         lock_grant(step->state, next, step_revision(step));
         step_answer_claim(step, next, ERR_OK);
+        granted = true;
     }
-    return set_content;
+    return granted;
 }
 
 static void tell(struct step *step, const struct node *node, bool content_changed)
 {
     char buffer[STATE_PATH_BYTES_HARD + 1];
     struct slice path = node_path(node, buffer);
+    bool held = node->lock != NULL && node->lock->holders_count > 0;
     if (content_changed)
         step_event(step, STATE_EVENT_CONTENT, path, node);
-    step_event(step, node->lock == NULL ? STATE_EVENT_LOCK_FREE : STATE_EVENT_LOCK_HELD, path,
-               node);
+    step_event(step, held ? STATE_EVENT_LOCK_HELD : STATE_EVENT_LOCK_FREE, path, node);
+}
+
+void command_settle_lock(struct step *step, struct lock *lock, bool content_changed)
+{
+    struct node *node = lock->node;
+    bool changed = lock->vacated;
+    if (changed)
+        node_lock_changed(step->state, node, step_revision(step));
+    changed |= let_in(step, lock, &content_changed);
+    lock_settled(step->state, lock);
+    if (changed)
+        tell(step, node, content_changed);
+}
+
+static enum err judge_free(struct step *step, const struct node *node)
+{
+    if (node->lock->delay != NULL)
+        return step_refuse(step, ERR_LOCK_HELD, "path: the lock waits out its delay");
+    return step_refuse(step, ERR_LOCK_HELD, "path: the lock is held");
 }
 
 static enum err judge_acquire(struct step *step, const Coord__V1__Acquire *c,
@@ -44,7 +64,7 @@ static enum err judge_acquire(struct step *step, const Coord__V1__Acquire *c,
         return step_refuse(step, ERR_INVALID, "handle: holds or waits for a lock already");
     bool is_free = lock_is_free_for(node, c->mode);
     if (!is_free && !c->wait)
-        return step_refuse(step, ERR_LOCK_HELD, "path: the lock is held");
+        return judge_free(step, node);
     if (session->locks_count + session->waits_count >= limits->session_locks)
         return step_refuse(step, ERR_QUOTA, "session: holds or waits for too many locks");
     if (!is_free && session->waits_count >= limits->session_waits)
@@ -54,10 +74,6 @@ static enum err judge_acquire(struct step *step, const Coord__V1__Acquire *c,
 
 enum err command_acquire(struct step *step, const Coord__V1__Acquire *c)
 {
-    if (c->mode != COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE)
-        return step_refuse(step, ERR_UNSUPPORTED, "mode: shared");
-    if (c->lock_delay_ms != 0)
-        return step_refuse(step, ERR_UNSUPPORTED, "lock_delay_ms: not 0");
     struct node *node;
     enum err e = step_find(step, c->path, c->instance, &node);
     if (e == ERR_OK)
@@ -73,28 +89,20 @@ enum err command_acquire(struct step *step, const Coord__V1__Acquire *c)
         terms.sets_content = true;
         terms.content = slice_of(c->content.data, c->content.len);
     }
-    const struct claim *claim = lock_join(step->state, node, step->session, &terms);
-    bool content_changed = let_in(step, node->lock);
+    (void)lock_join(step->state, node, step->session, &terms);
     step->answered = true; /* by the grant, now or later */
-    if (claim_is_held(claim))
-        tell(step, node, content_changed);
+    command_settle_lock(step, node->lock, false);
     return ERR_OK;
 }
 
-void command_give_back(struct step *step, struct claim *claim, bool clear_content)
+static void give_back(struct step *step, struct claim *claim, bool clear_content)
 {
-    struct state *s = step->state;
-    struct node *node = claim->lock->node;
+    struct lock *lock = claim->lock;
     CHECK(claim_is_held(claim));
-    uint64_t revision = step_revision(step);
-    bool content_changed = clear_content;
     if (clear_content)
-        node_set_content(s, node, slice_of(NULL, 0), revision);
-    lock_drop(s, claim);
-    node_lock_changed(s, node, revision);
-    if (node->lock != NULL)
-        content_changed |= let_in(step, node->lock);
-    tell(step, node, content_changed);
+        node_set_content(step->state, lock->node, slice_of(NULL, 0), step_revision(step));
+    lock_leave(step->state, claim);
+    command_settle_lock(step, lock, clear_content);
 }
 
 /* Idempotent: what is not held answers NOT_HELD, whether it was released before,
@@ -108,7 +116,7 @@ enum err command_release(struct step *step, const Coord__V1__Release *c)
     struct claim *claim = claim_of_handle(step->session, c->handle);
     if (e != ERR_OK || claim == NULL || claim->lock != node->lock || !claim_is_held(claim))
         return step_refuse(step, ERR_NOT_HELD, "handle: does not hold this lock");
-    command_give_back(step, claim, c->clear_content);
+    give_back(step, claim, c->clear_content);
     return ERR_OK;
 }
 
@@ -120,12 +128,53 @@ enum err command_cancel(struct step *step, const Coord__V1__Cancel *c)
     if (claim == NULL)
         return ERR_OK;
     if (claim_is_held(claim)) {
-        command_give_back(step, claim, false);
+        give_back(step, claim, false);
         return ERR_OK;
     }
+    struct lock *lock = claim->lock;
     step_answer_claim(step, claim, ERR_CANCELLED);
-    /* It lets nobody in: among exclusive claims, who is behind it still waits for
-     * the holder. */
-    lock_drop(step->state, claim);
+    lock_leave(step->state, claim);
+    /* Those behind it may share what it did not want to. */
+    command_settle_lock(step, lock, false);
+    return ERR_OK;
+}
+
+void command_leave_locks(struct step *step, struct session *session, bool died)
+{
+    struct state *s = step->state;
+    struct list left, *first;
+    struct avl_node *next;
+    list_init(&left);
+    for (struct avl_node *a = avl_first(&session->claims_by_seq); a != NULL; a = next) {
+        next = avl_next(a);
+        struct claim *claim = container_of(a, struct claim, by_seq);
+        struct lock *lock = claim->lock;
+        if (claim_is_held(claim) && died && claim->lock_delay_ms > 0)
+            lock_begin_delay(s, lock, claim->lock_delay_ms, step_revision(step));
+        lock_leave(s, claim);
+        if (list_empty(&lock->left))
+            list_append(&left, &lock->left);
+    }
+    while ((first = list_first(&left)) != NULL) {
+        list_remove(first);
+        command_settle_lock(step, container_of(first, struct lock, left), false);
+    }
+}
+
+enum err command_end_lock_delay(struct step *step, const Coord__V1__EndLockDelay *c)
+{
+    struct state *s = step->state;
+    if (c->ballot < s->leader_ballot)
+        return step_refuse(step, ERR_NOT_LEADER, "ballot: of an earlier leader");
+    struct node *node;
+    enum err e = step_find(step, c->path, c->instance, &node);
+    if (e != ERR_OK)
+        return e;
+    struct lock *lock = node->lock;
+    if (lock == NULL || lock->delay == NULL || lock->delay->generation != c->generation)
+        return step_refuse(step, ERR_BAD_GENERATION, "generation: no such delay");
+    lock_end_delay(s, lock);
+    lock->vacated = true; /* so that who watches hears of it, whoever gets it */
+    command_settle_lock(step, lock, false);
     return ERR_OK;
 }

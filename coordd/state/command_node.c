@@ -121,6 +121,8 @@ static enum err judge_lock(struct step *step, const struct node *node, uint64_t 
         return step_refuse(step, ERR_LOCK_HELD, "path: the node is locked");
     if (node->lock->holders_count > 1 || node->lock->waiters_count > 0)
         return step_refuse(step, ERR_LOCK_HELD, "path: others hold or wait for the lock");
+    if (node->lock->delay != NULL)
+        return step_refuse(step, ERR_LOCK_HELD, "path: the lock waits out its delay");
     *ret_own = own;
     return ERR_OK;
 }
@@ -142,8 +144,10 @@ enum err command_delete(struct step *step, const Coord__V1__Delete *c)
         e = judge_lock(step, node, c->handle, &own);
     if (e != ERR_OK)
         return e;
-    if (own != NULL)
-        lock_drop(step->state, own);
+    if (own != NULL) {
+        lock_leave(step->state, own);
+        lock_settled(step->state, node->lock);
+    }
     node_remove(step->state, node, step_revision(step));
     step_event(step, STATE_EVENT_DELETED, slice_of_string(c->path), NULL);
     return ERR_OK;

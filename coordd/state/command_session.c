@@ -45,38 +45,32 @@ enum err command_open_session(struct step *step, const Coord__V1__OpenSession *c
     return ERR_OK;
 }
 
-/* First of all, so that no lock released below can be granted to this session.
- * Nobody is answered: whoever waited hears that the session is gone. */
-static void leave_lines(struct step *step, struct session *session)
-{
-    struct avl_node *next;
-    for (struct avl_node *a = avl_first(&session->claims_by_seq); a != NULL; a = next) {
-        next = avl_next(a);
-        struct claim *claim = container_of(a, struct claim, by_seq);
-        if (!claim_is_held(claim))
-            lock_drop(step->state, claim);
-    }
-}
-
-/* With the lock on it, which only this session can hold. */
+/* With the lock on it, which only this session can hold or wait for. */
 static void delete_ephemeral(struct step *step, struct node *node)
 {
     char buffer[STATE_PATH_BYTES_HARD + 1];
     struct slice path = node_path(node, buffer);
-    while (node->lock != NULL)
-        lock_drop(step->state, container_of(list_first(&node->lock->holders), struct claim, place));
+    struct lock *lock = node->lock;
+    if (lock != NULL) {
+        struct list *first;
+        while ((first = list_first(&lock->line)) != NULL)
+            lock_leave(step->state, container_of(first, struct claim, place));
+        while ((first = list_first(&lock->holders)) != NULL)
+            lock_leave(step->state, container_of(first, struct claim, place));
+        lock_settled(step->state, lock);
+    }
     node_remove(step->state, node, step_revision(step));
     step_event(step, STATE_EVENT_DELETED, path, NULL);
 }
 
+/* Who waited is not answered: that the session is gone says it. */
 static void end(struct step *step, struct session *session, enum state_session_change how)
 {
     struct avl_node *first;
-    leave_lines(step, session);
+    bool died = how == STATE_SESSION_EXPIRED || session->killed;
     while ((first = avl_first(&session->ephemerals)) != NULL)
         delete_ephemeral(step, container_of(first, struct ephemeral, by_instance)->node);
-    while ((first = avl_first(&session->claims_by_seq)) != NULL)
-        command_give_back(step, container_of(first, struct claim, by_seq), false);
+    command_leave_locks(step, session, died);
     step_session_note(step, how, session->id, session->ttl_ms);
     sessions_remove(step->state, session);
 }

@@ -103,6 +103,9 @@ static const char *check_claim(const struct state *s, const struct lock *lock,
     HOLDS(claim->sets_content || claim->content.length == 0, "claim: content");
     HOLDS(!held || !claim->sets_content, "claim: content not set when granted");
     HOLDS(held || kept_find(claim->session, claim->seq) == NULL, "claim: waits, but was answered");
+    HOLDS(held || !claim->session->killed, "claim: a killed session waits");
+    HOLDS(held || !claim->revoked, "claim: revoked, but not held");
+    HOLDS(claim->lock_delay_ms <= LIMIT_LOCK_DELAY_MS, "claim: lock delay");
     const struct ephemeral *ephemeral = lock->node->ephemeral;
     HOLDS(ephemeral == NULL || ephemeral->owner == claim->session,
           "claim: on another session's ephemeral node");
@@ -136,14 +139,61 @@ static const char *check_lock(const struct state *s, const struct lock *lock)
     if (broken != NULL)
         return broken;
     HOLDS(holders == lock->holders_count && waiters == lock->waiters_count, "lock: counts");
-    HOLDS(holders > 0, "lock: nobody holds it");
+    HOLDS(holders > 0 || lock->delay != NULL, "lock: nobody holds it");
+    HOLDS(list_empty(&lock->left) && !lock->vacated, "lock: not settled");
     HOLDS(lock->node->lock == lock && node_find(s, lock_path(lock)) == lock->node, "lock: node");
     HOLDS(lock_next(lock) == NULL, "lock: somebody waits who could hold it");
     if (lock_mode(lock) == COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE) {
         const struct claim *holder = container_of(lock->holders.next, struct claim, place);
         HOLDS(holders == 1, "lock: two hold it exclusively");
+        HOLDS(lock->delay == NULL, "lock: held exclusively, and delayed");
         HOLDS(holder->generation == lock->node->lock_generation, "lock: generation");
     }
+    return NULL;
+}
+
+static const char *check_delay(const struct delay *delay)
+{
+    const struct lock *lock = delay->lock;
+    HOLDS(lock->delay == delay && lock->node->lock == lock, "delay: lock");
+    HOLDS(delay->delay_ms > 0 && delay->delay_ms <= LIMIT_LOCK_DELAY_MS, "delay: time");
+    HOLDS(delay->generation > lock->node->instance &&
+              delay->generation <= lock->node->lock_generation,
+          "delay: generation");
+    HOLDS(lock->node->ephemeral == NULL, "delay: on an ephemeral node");
+    return NULL;
+}
+
+static const char *check_delays(const struct state *s)
+{
+    size_t count = 0;
+    const struct delay *before = NULL;
+    for (struct avl_node *a = avl_first(&s->delays); a != NULL; a = avl_next(a)) {
+        const char *broken = check_delay(container_of(a, struct delay, by_path));
+        if (broken != NULL)
+            return broken;
+        const struct delay *delay = container_of(a, struct delay, by_path);
+        HOLDS(before == NULL || path_compare(lock_path(before->lock), lock_path(delay->lock)) < 0,
+              "delays: order");
+        before = delay;
+    }
+    for (struct avl_node *a = avl_first(&s->locks); a != NULL; a = avl_next(a))
+        count += container_of(a, struct lock, by_path)->delay != NULL;
+    HOLDS(count == s->delays.count, "delays: count");
+    return NULL;
+}
+
+static const char *check_history(const struct state *s)
+{
+    const struct history *h = &s->history;
+    uint64_t bytes = 0;
+    HOLDS(h->floor > 0 && h->floor + h->count == s->revision, "history: does not end with now");
+    for (uint64_t revision = h->floor + 1; revision <= s->revision; revision++) {
+        const struct past *past = history_at(h, revision);
+        HOLDS(past->revision == revision && past->events_count > 0, "history: revision");
+        bytes += past->bytes;
+    }
+    HOLDS(bytes == h->bytes && bytes <= s->limits.history_bytes, "history: bytes");
     return NULL;
 }
 
@@ -186,10 +236,13 @@ static const char *check_session(const struct state *s, const struct session *se
     HOLDS(claims_count == session->claims_by_handle.count, "session: claims");
     HOLDS(claims_count == (size_t)session->locks_count + session->waits_count,
           "session: counts of claims");
-    uint32_t held = 0;
-    for (struct avl_node *a = avl_first(&session->claims_by_seq); a != NULL; a = avl_next(a))
+    uint32_t held = 0, revoked = 0;
+    for (struct avl_node *a = avl_first(&session->claims_by_seq); a != NULL; a = avl_next(a)) {
         held += claim_is_held(container_of(a, struct claim, by_seq));
+        revoked += container_of(a, struct claim, by_seq)->revoked;
+    }
     HOLDS(held == session->locks_count, "session: count of locks");
+    HOLDS(revoked == session->revoked_count, "session: count of revoked locks");
     for (struct avl_node *a = avl_first(&session->ephemerals); a != NULL; a = avl_next(a)) {
         const struct ephemeral *e = container_of(a, struct ephemeral, by_instance);
         HOLDS(e->owner == session && e->node->ephemeral == e, "session: ephemeral");
@@ -249,6 +302,10 @@ const char *state_check(const struct state *s)
         broken = check_sessions(s, ephemerals);
     if (broken == NULL)
         broken = check_locks(s, locks);
+    if (broken == NULL)
+        broken = check_delays(s);
+    if (broken == NULL)
+        broken = check_history(s);
     if (broken == NULL)
         broken = check_ledger(s);
     return broken;

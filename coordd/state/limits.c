@@ -16,6 +16,9 @@ const struct limits limits_of_a_new_cell = {
     .session_window = LIMIT_SESSION_WINDOW,
     .lock_delay_ms = LIMIT_LOCK_DELAY_MS,
     .sessions = LIMIT_SESSIONS,
+    .transaction_parts = LIMIT_TRANSACTION_PARTS,
+    .transaction_bytes = LIMIT_TRANSACTION_BYTES,
+    .history_bytes = LIMIT_HISTORY_BYTES,
 };
 
 /* Only the content's limit can be raised; the rest is what buffers are made for,
@@ -33,4 +36,7 @@ const struct limits limits_hard = {
     .session_window = UINT32_MAX,
     .lock_delay_ms = LIMIT_LOCK_DELAY_MS,
     .sessions = UINT32_MAX,
+    .transaction_parts = LIMIT_TRANSACTION_PARTS,
+    .transaction_bytes = LIMIT_TRANSACTION_BYTES,
+    .history_bytes = UINT32_MAX,
 };

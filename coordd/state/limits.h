@@ -22,6 +22,9 @@ struct limits {
     uint32_t session_window; /* answers kept */
     uint32_t lock_delay_ms;
     uint32_t sessions;
+    uint32_t transaction_parts; /* checks and changes together */
+    uint32_t transaction_bytes; /* the content of all changes together */
+    uint32_t history_bytes;     /* of events, as their records are encoded */
 };
 
 extern const struct limits limits_of_a_new_cell;

@@ -30,16 +30,19 @@ static struct record *load_meta(struct state *s, struct slice key, struct slice 
     s->leader_ballot = reader_u64(&r);
     s->sessions_opened = reader_u64(&r);
     s->tickets_given = reader_u64(&r);
+    s->suffixes_given = reader_u64(&r);
     uint32_t *const limits[] = {
         &s->limits.content_bytes,      &s->limits.path_bytes,         &s->limits.component_bytes,
         &s->limits.path_levels,        &s->limits.session_ttl_min_ms, &s->limits.session_ttl_max_ms,
         &s->limits.session_ephemerals, &s->limits.session_locks,      &s->limits.session_waits,
         &s->limits.session_window,     &s->limits.lock_delay_ms,      &s->limits.sessions,
+        &s->limits.transaction_parts,  &s->limits.transaction_bytes,  &s->limits.history_bytes,
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         *limits[i] = reader_u32(&r);
     if (!reader_done(&r) || key.length != 1 || format != RECORD_FORMAT)
         return NULL;
+    s->history.floor = s->revision; /* as long as no other record says more */
     return memcmp(cell.data, s->cell, sizeof s->cell) == 0 ? &s->record : NULL;
 }
 
@@ -60,10 +63,12 @@ static struct record *load_session(struct state *s, struct slice key, struct sli
     uint64_t lowest = reader_u64(&r);
     uint64_t highest = reader_u64(&r);
     uint64_t kept_order = reader_u64(&r);
+    uint8_t killed = reader_u8(&r);
     terms.host = reader_slice(&r);
     terms.principal = reader_slice(&r);
     key = after_kind(key);
-    if (!reader_done(&r) || key.length != 8 || !is_text(terms.host, STATE_HOST_BYTES_MAX) ||
+    if (!reader_done(&r) || killed > 1 || key.length != 8 ||
+        !is_text(terms.host, STATE_HOST_BYTES_MAX) ||
         !is_text(terms.principal, STATE_PRINCIPAL_BYTES_MAX))
         return NULL;
     struct session *session = sessions_add(s, record_number(key), &terms);
@@ -73,6 +78,7 @@ static struct record *load_session(struct state *s, struct slice key, struct sli
     session->lowest = lowest;
     session->highest = highest;
     session->kept_order = kept_order;
+    session->killed = killed == 1;
     return &session->record;
 }
 
@@ -156,10 +162,12 @@ static struct record *load_claim(struct state *s, struct slice key, struct slice
     uint8_t mode = reader_u8(&r);
     terms.mode = (Coord__V1__LockMode)mode;
     terms.lock_delay_ms = reader_u32(&r);
+    uint8_t revoked = reader_u8(&r);
     uint8_t sets_content = reader_u8(&r);
     terms.sets_content = sets_content == 1;
     terms.content = reader_bytes(&r, r.left);
-    if (!reader_done(&r) || sets_content > 1 || session == NULL ||
+    if (!reader_done(&r) || sets_content > 1 || revoked > 1 || session == NULL ||
+        (revoked == 1 && generation == 0) ||
         (mode != COORD__V1__LOCK_MODE__LOCK_SHARED &&
          mode != COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE) ||
         (!terms.sets_content && terms.content.length > 0) ||
@@ -175,7 +183,11 @@ static struct record *load_claim(struct state *s, struct slice key, struct slice
         return NULL;
     uint64_t ticket = record_number(slice_of(key.data + path_length + 1, 8));
     struct claim *claim = lock_attach(s, node, session, &terms, ticket, generation, since_ms);
-    return claim == NULL ? NULL : &claim->record;
+    if (claim == NULL)
+        return NULL;
+    if (revoked == 1)
+        lock_attach_revoked(claim);
+    return &claim->record;
 }
 
 static struct record *load_answer(struct state *s, struct slice key, struct slice value)
@@ -194,6 +206,27 @@ static struct record *load_answer(struct state *s, struct slice key, struct slic
     return kept == NULL ? NULL : &kept->record;
 }
 
+static struct record *load_delay(struct state *s, struct slice key, struct slice value)
+{
+    struct node *node = find_node(s, after_kind(key));
+    struct reader r = reader_of(value);
+    uint64_t generation = reader_u64(&r);
+    uint32_t delay_ms = reader_u32(&r);
+    if (!reader_done(&r) || node == NULL)
+        return NULL;
+    struct delay *delay = lock_attach_delay(s, node, delay_ms, generation);
+    return delay == NULL ? NULL : &delay->record;
+}
+
+static struct record *load_past(struct state *s, struct slice key, struct slice value)
+{
+    key = after_kind(key);
+    if (key.length != 8 || value.length > s->limits.history_bytes)
+        return NULL;
+    struct past *past = history_attach(&s->history, record_number(key), value);
+    return past == NULL ? NULL : &past->record;
+}
+
 static struct record *load(struct state *s, struct slice key, struct slice value)
 {
     switch (key.data[0]) {
@@ -209,6 +242,10 @@ static struct record *load(struct state *s, struct slice key, struct slice value
         return load_claim(s, key, value);
     case RECORD_ANSWER:
         return load_answer(s, key, value);
+    case RECORD_DELAY:
+        return load_delay(s, key, value);
+    case RECORD_PAST:
+        return load_past(s, key, value);
     default:
         return NULL;
     }

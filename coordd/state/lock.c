@@ -62,6 +62,12 @@ struct claim *claim_of_handle(const struct session *session, uint64_t handle)
     return container_of_or_null(found, struct claim, by_handle);
 }
 
+struct claim *claim_above_handle(const struct session *session, uint64_t handle)
+{
+    struct avl_node *found = avl_above(&session->claims_by_handle, &handle, compare_handle);
+    return container_of_or_null(found, struct claim, by_handle);
+}
+
 bool claim_is_held(const struct claim *claim)
 {
     return claim->generation != 0;
@@ -76,6 +82,8 @@ Coord__V1__LockMode lock_mode(const struct lock *lock)
 
 static bool can_join(const struct lock *lock, Coord__V1__LockMode mode)
 {
+    if (lock->delay != NULL)
+        return false;
     return lock->holders_count == 0 || (mode == COORD__V1__LOCK_MODE__LOCK_SHARED &&
                                         lock_mode(lock) == COORD__V1__LOCK_MODE__LOCK_SHARED);
 }
@@ -95,6 +103,7 @@ static struct lock *lock_of(struct state *s, struct node *node)
     lock->node = node;
     list_init(&lock->holders);
     list_init(&lock->line);
+    list_init(&lock->left);
     lock->path_length = (uint32_t)name.length;
     memcpy(lock->path, path, name.length + 1);
     CHECK(avl_insert(&s->locks, &lock->by_path, &name, compare_path) == NULL);
@@ -102,9 +111,11 @@ static struct lock *lock_of(struct state *s, struct node *node)
     return lock;
 }
 
-static void drop_if_unused(struct state *s, struct lock *lock)
+void lock_settled(struct state *s, struct lock *lock)
 {
-    if (lock->holders_count > 0 || lock->waiters_count > 0)
+    CHECK(list_empty(&lock->left));
+    lock->vacated = false;
+    if (lock->holders_count > 0 || lock->waiters_count > 0 || lock->delay != NULL)
         return;
     avl_remove(&s->locks, &lock->by_path);
     lock->node->lock = NULL;
@@ -213,17 +224,88 @@ void lock_grant(struct state *s, struct claim *first, uint64_t revision)
     ledger_touch(&s->ledger, &first->record);
 }
 
-void lock_drop(struct state *s, struct claim *claim)
+void lock_leave(struct state *s, struct claim *claim)
 {
-    struct lock *lock = claim->lock;
+    bool held = claim_is_held(claim);
     ledger_remove(s, &claim->record);
-    count(claim, claim_is_held(claim), -1);
+    claim->lock->vacated |= held;
+    claim->session->revoked_count -= claim->revoked;
+    count(claim, held, -1);
     list_remove(&claim->place);
     avl_remove(&claim->session->claims_by_seq, &claim->by_seq);
     avl_remove(&claim->session->claims_by_handle, &claim->by_handle);
     free_claim(claim);
-    drop_if_unused(s, lock);
 }
+
+void lock_attach_revoked(struct claim *holder)
+{
+    CHECK(claim_is_held(holder) && !holder->revoked);
+    holder->revoked = true;
+    holder->session->revoked_count++;
+}
+
+void lock_revoke(struct state *s, struct claim *holder)
+{
+    lock_attach_revoked(holder);
+    ledger_touch(&s->ledger, &holder->record);
+}
+
+/* ---- delays ---- */
+
+static struct delay *of_delayed_path(const struct avl_node *a)
+{
+    return container_of_or_null(a, struct delay, by_path);
+}
+
+static int compare_delayed_path(const void *key, const struct avl_node *a)
+{
+    return path_compare(*(const struct slice *)key, lock_path(of_delayed_path(a)->lock));
+}
+
+struct delay *delay_above(const struct state *s, struct slice path)
+{
+    /* Not above: in this order the root is as low as no path at all. */
+    if (path.length == 0)
+        return of_delayed_path(avl_first(&s->delays));
+    return of_delayed_path(avl_above(&s->delays, &path, compare_delayed_path));
+}
+
+struct delay *lock_attach_delay(struct state *s, struct node *node, uint32_t delay_ms,
+                                uint64_t generation)
+{
+    if (node->lock != NULL && node->lock->delay != NULL)
+        return NULL;
+    struct delay *delay = check_calloc(1, sizeof *delay);
+    record_init(&delay->record, RECORD_DELAY);
+    delay->lock = lock_of(s, node);
+    delay->lock->delay = delay;
+    delay->delay_ms = delay_ms;
+    delay->generation = generation;
+    struct slice path = lock_path(delay->lock);
+    CHECK(avl_insert(&s->delays, &delay->by_path, &path, compare_delayed_path) == NULL);
+    return delay;
+}
+
+void lock_begin_delay(struct state *s, struct lock *lock, uint32_t delay_ms, uint64_t revision)
+{
+    struct delay *delay = lock->delay;
+    if (delay == NULL)
+        delay = lock_attach_delay(s, lock->node, delay_ms, revision);
+    /* How much of the one before is left, only the leader knows. */
+    delay->generation = revision;
+    delay->delay_ms = delay_ms > delay->delay_ms ? delay_ms : delay->delay_ms;
+    ledger_touch(&s->ledger, &delay->record);
+}
+
+void lock_end_delay(struct state *s, struct lock *lock)
+{
+    ledger_remove(s, &lock->delay->record);
+    avl_remove(&s->delays, &lock->delay->by_path);
+    free(lock->delay);
+    lock->delay = NULL;
+}
+
+/* ---- loading, and the end ---- */
 
 struct claim *lock_attach(struct state *s, struct node *node, struct session *session,
                           const struct claim_terms *terms, uint64_t ticket, uint64_t generation,
@@ -258,6 +340,8 @@ void lock_free_all(struct state *s)
             }
         }
         avl_remove(&s->locks, a);
+        free(lock->delay);
         free(lock);
     }
+    s->delays = (struct avl)AVL_INIT;
 }

@@ -3,6 +3,7 @@
 #define COORD_STATE_MACHINE_H
 
 #include "coordd/state/arena.h"
+#include "coordd/state/history.h"
 #include "coordd/state/ledger.h"
 #include "coordd/state/limits.h"
 #include "coordd/state/record.h"
@@ -21,6 +22,7 @@ struct state {
     uint64_t leader_ballot;   /* of the last barrier */
     uint64_t sessions_opened; /* the last session's id: ids never repeat */
     uint64_t tickets_given;   /* the last ticket: places in lines never repeat */
+    uint64_t suffixes_given;  /* the last number of a sequential name */
     struct limits limits;
 
     struct node *root; /* owned, never NULL */
@@ -28,6 +30,8 @@ struct state {
     struct avl sessions; /* of struct session, by id */
     struct avl nonces;   /* the same sessions, by nonce */
     struct avl locks;    /* of struct lock, by path in the tree's order */
+    struct avl delays;   /* of struct delay, in the same order */
+    struct history history;
 
     struct ledger ledger;
     struct arena arena;     /* the batch at hand, and what its output points to */

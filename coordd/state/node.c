@@ -255,6 +255,7 @@ void node_stat(const struct node *node, const char *path, Coord__V1__Stat *stat)
         stat->lock_mode = lock_mode(node->lock);
         stat->lock_holders_count = node->lock->holders_count;
         stat->lock_waiters_count = node->lock->waiters_count;
+        stat->lock_delayed = node->lock->delay != NULL;
     }
 }
 

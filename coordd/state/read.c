@@ -155,6 +155,7 @@ static Coord__V1__LockClaim *claim_info(struct reading *r, const struct claim *c
     info->pid = claim->session->pid;
     info->generation = claim->generation;
     info->lease_left_ms = lease_left_ms(r, claim->session->id);
+    info->revoking = claim->revoked;
     return info;
 }
 
@@ -239,6 +240,7 @@ static Coord__V1__SessionInfo *session_info(struct reading *r, const struct sess
     info->locks_count = session->locks_count;
     info->waits_count = session->waits_count;
     info->lease_left_ms = lease_left_ms(r, session->id);
+    info->killed = session->killed;
     return info;
 }
 

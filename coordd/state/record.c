@@ -65,6 +65,12 @@ void record_put_key(const struct state *s, const struct record *r, struct buffer
         record_put_number(key, kept->order);
         return;
     }
+    case RECORD_DELAY:
+        path_put_key(key, lock_path(container_of(r, struct delay, record)->lock));
+        return;
+    case RECORD_PAST:
+        record_put_number(key, container_of(r, struct past, record)->revision);
+        return;
     }
     CHECK(false);
 }
@@ -79,6 +85,7 @@ static void put_meta(const struct state *s, struct buffer *value)
     buffer_put_u64(value, s->leader_ballot);
     buffer_put_u64(value, s->sessions_opened);
     buffer_put_u64(value, s->tickets_given);
+    buffer_put_u64(value, s->suffixes_given);
     buffer_put_u32(value, s->limits.content_bytes);
     buffer_put_u32(value, s->limits.path_bytes);
     buffer_put_u32(value, s->limits.component_bytes);
@@ -91,6 +98,9 @@ static void put_meta(const struct state *s, struct buffer *value)
     buffer_put_u32(value, s->limits.session_window);
     buffer_put_u32(value, s->limits.lock_delay_ms);
     buffer_put_u32(value, s->limits.sessions);
+    buffer_put_u32(value, s->limits.transaction_parts);
+    buffer_put_u32(value, s->limits.transaction_bytes);
+    buffer_put_u32(value, s->limits.history_bytes);
 }
 
 static void put_session(const struct session *session, struct buffer *value)
@@ -103,6 +113,7 @@ static void put_session(const struct session *session, struct buffer *value)
     buffer_put_u64(value, session->lowest);
     buffer_put_u64(value, session->highest);
     buffer_put_u64(value, session->kept_order);
+    buffer_put_u8(value, session->killed);
     buffer_put_slice(value, slice_of_string(session->host));
     buffer_put_slice(value, slice_of_string(session->principal));
 }
@@ -128,6 +139,7 @@ static void put_claim(const struct claim *claim, struct buffer *value)
     buffer_put_u64(value, claim->since_ms);
     buffer_put_u8(value, (uint8_t)claim->mode);
     buffer_put_u32(value, claim->lock_delay_ms);
+    buffer_put_u8(value, claim->revoked);
     buffer_put_u8(value, claim->sets_content);
     buffer_put(value, claim->content.data, claim->content.length);
 }
@@ -158,6 +170,15 @@ void record_put_value(const struct state *s, const struct record *r, struct buff
         buffer_put(value, kept->data, kept->length);
         return;
     }
+    case RECORD_DELAY: {
+        const struct delay *delay = container_of(r, struct delay, record);
+        buffer_put_u64(value, delay->generation);
+        buffer_put_u32(value, delay->delay_ms);
+        return;
+    }
+    case RECORD_PAST:
+        past_put_value(container_of(r, struct past, record), value);
+        return;
     }
     CHECK(false);
 }

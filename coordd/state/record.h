@@ -11,6 +11,8 @@
  *   CONTENT   path                                    the bytes; none if empty
  *   CLAIM     path, 0x00, ticket                      a lock's holder or waiter
  *   ANSWER    session, order of answering             seq, the packed Answer
+ *   DELAY     path                                    of a lock whose holder died
+ *   PAST      revision                                the events of that revision
  *
  * Numbers in keys are 64 bits big-endian, so that they sort; in values they are
  * little-endian of fixed width. Paths: see path.h. A node's content has a record
@@ -33,6 +35,8 @@ enum record_kind {
     RECORD_CONTENT = 4,
     RECORD_CLAIM = 5,
     RECORD_ANSWER = 6,
+    RECORD_DELAY = 7,
+    RECORD_PAST = 8,
 };
 enum { RECORD_FORMAT = 1 }; /* stands in the META record */
 

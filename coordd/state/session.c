@@ -70,6 +70,13 @@ struct session *sessions_add(struct state *s, uint64_t id, const struct session_
     return session;
 }
 
+enum state_hold session_hold(const struct session *session)
+{
+    if (session->killed)
+        return STATE_HOLD_KILLED;
+    return session->revoked_count > 0 ? STATE_HOLD_REVOKED : STATE_HOLD_NONE;
+}
+
 static void kept_unlink(struct kept *kept)
 {
     avl_remove(&kept->session->kept, &kept->by_seq);

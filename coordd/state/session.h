@@ -35,6 +35,8 @@ struct session {
     struct avl claims_by_seq;    /* of struct claim, held and waiting */
     struct avl claims_by_handle; /* the same */
     uint32_t locks_count, waits_count;
+    uint32_t revoked_count; /* of the locks: taken by force, and not let go yet */
+    bool killed;            /* by force: it holds on only until it or its lease ends */
     struct avl ephemerals;  /* of struct ephemeral, by instance */
     char *host, *principal; /* owned, with a NUL */
 };
@@ -66,6 +68,9 @@ struct session *sessions_add(struct state *s, uint64_t id, const struct session_
 void sessions_remove(struct state *s, struct session *session);
 /* Frees every session without a word to the ledger. */
 void sessions_free_all(struct state *s);
+
+/* May its KeepAlives be answered? */
+enum state_hold session_hold(const struct session *session);
 
 struct kept *kept_find(const struct session *session, uint64_t seq);
 struct slice kept_answer(const struct kept *kept);

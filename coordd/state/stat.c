@@ -68,6 +68,7 @@ size_t stat_pack(const struct node *node, struct slice path, uint8_t *out)
         at = put_number(at, 14, lock_mode(node->lock));
         at = put_number(at, 15, node->lock->holders_count);
         at = put_number(at, 16, node->lock->waiters_count);
+        at = put_number(at, 17, node->lock->delay != NULL);
     }
     return (size_t)(at - out);
 }

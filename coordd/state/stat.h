@@ -9,9 +9,9 @@
 
 #include "coordd/state/node.h"
 
-/* Sixteen fields: the path with its length, one of eight bytes, fourteen numbers,
+/* Seventeen fields: the path with its length, one of eight bytes, fifteen numbers,
  * each behind a tag of at most two bytes. */
-enum { STAT_BYTES_MAX = (1 + 2 + STATE_PATH_BYTES_HARD) + (1 + 8) + 14 * (2 + 10) };
+enum { STAT_BYTES_MAX = (1 + 2 + STATE_PATH_BYTES_HARD) + (1 + 8) + 15 * (2 + 10) };
 
 /* Returns how many of the STAT_BYTES_MAX bytes at `out` were written. */
 size_t stat_pack(const struct node *node, struct slice path, uint8_t *out);

@@ -27,6 +27,7 @@ struct state *state_new(const uint8_t cell[STATE_CELL_ID_BYTES])
     s->feature_level = STATE_FEATURE_LEVEL;
     s->revision = FIRST_REVISION;
     s->limits = limits_of_a_new_cell;
+    s->history.floor = FIRST_REVISION; /* of the root's making nobody is told */
     ledger_init(&s->ledger);
     /* No bound but those of a batch and of a session's end. */
     arena_init(&s->arena, SIZE_MAX);
@@ -47,6 +48,7 @@ void state_free(struct state *s)
     lock_free_all(s);
     node_free_all(s);
     sessions_free_all(s);
+    history_free_all(&s->history);
     ledger_release(&s->ledger);
     arena_release(&s->arena);
     buffer_release(&s->last_key);
@@ -121,6 +123,44 @@ enum state_seq state_session_seq(const struct state *s, uint64_t session, uint64
     return claim != NULL && !claim_is_held(claim) ? STATE_SEQ_WAITING : STATE_SEQ_REFUSED;
 }
 
+enum state_hold state_session_hold(const struct state *s, uint64_t session)
+{
+    const struct session *found = sessions_find(s, session);
+    if (found == NULL)
+        return STATE_HOLD_NONE;
+    return session_hold(found);
+}
+
+bool state_delay_next(const struct state *s, struct slice after, struct state_delay *ret)
+{
+    const struct delay *delay = delay_above(s, after);
+    if (delay == NULL)
+        return false;
+    *ret = (struct state_delay){.path = lock_path(delay->lock),
+                                .instance = delay->lock->node->instance,
+                                .generation = delay->generation,
+                                .delay_ms = delay->delay_ms};
+    return true;
+}
+
+bool state_revoked_next(const struct state *s, uint64_t session, uint64_t after,
+                        struct state_revoked *ret)
+{
+    const struct session *found = sessions_find(s, session);
+    if (found == NULL || found->revoked_count == 0)
+        return false;
+    const struct claim *claim = claim_above_handle(found, after);
+    while (claim != NULL && !claim->revoked)
+        claim = claim_above_handle(found, claim->handle);
+    if (claim == NULL)
+        return false;
+    *ret = (struct state_revoked){.path = lock_path(claim->lock),
+                                  .instance = claim->lock->node->instance,
+                                  .generation = claim->generation,
+                                  .handle = claim->handle};
+    return true;
+}
+
 /* ---- records ---- */
 
 struct encoder {
@@ -167,6 +207,12 @@ void state_records(const struct state *s, state_record *take, void *context)
         for (const struct list *at = head->next; at != head; at = at->next)
             put(&e, &container_of(at, struct kept, in_order)->record);
     }
+    struct slice first = slice_of(NULL, 0);
+    for (const struct delay *d = delay_above(s, first); d != NULL;
+         d = delay_above(s, lock_path(d->lock)))
+        put(&e, &d->record);
+    for (uint64_t i = 1; i <= s->history.count; i++)
+        put(&e, &history_at(&s->history, s->history.floor + i)->record);
     buffer_release(&e.key);
     buffer_release(&e.value);
 }

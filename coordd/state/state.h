@@ -59,8 +59,9 @@ enum {
     LIMIT_SESSION_WINDOW = 1024, /* answers kept, the newest: see state_session_seq */
     LIMIT_LOCK_DELAY_MS = 60000,
     LIMIT_SESSIONS = 100000,
-    LIMIT_TRANSACTION_PARTS = 128,          /* checks and changes together */
-    LIMIT_HISTORY_BYTES = 4 * 1024 * 1024,  /* of events kept for watches that come back */
+    LIMIT_TRANSACTION_PARTS = 128,             /* checks and changes together */
+    LIMIT_TRANSACTION_BYTES = 2 * 1024 * 1024, /* the content of all changes together */
+    LIMIT_HISTORY_BYTES = 4 * 1024 * 1024,     /* of events kept for watches that come back */
 };
 enum { STATE_FEATURE_LEVEL = 1 };
 
@@ -98,15 +99,17 @@ enum state_session_change {
     STATE_SESSION_OPENED,
     STATE_SESSION_ENDED,
     STATE_SESSION_EXPIRED,
-    STATE_SESSION_KILLED,   /* by KillSession: it ends when its client agrees or its lease runs out */
+    STATE_SESSION_KILLED, /* by KillSession: it ends when its client agrees or its lease runs out */
     STATE_SESSION_REVOKED,  /* ForceUnlock took a lock of it: no KeepAlive until it let go */
     STATE_SESSION_RESTORED, /* it let go of all that was taken: KeepAlives again */
 };
 
-/* A lock whose holder died is not free before its delay is over (proto EndLockDelay). */
+/* A lock whose holder died is not free before its delay is over (proto EndLockDelay).
+ * A delay begins, or begins anew, only when a session ends; it ends only by its
+ * EndLockDelay. Who still shares the lock keeps it meanwhile, but nobody is let in. */
 struct state_delay {
     struct slice path;
-    uint64_t instance, generation; /* of the lock as it was held */
+    uint64_t instance, generation; /* the revision in which it began: its name */
     uint32_t delay_ms;
 };
 
@@ -207,8 +210,8 @@ MUST_USE enum err state_loaded(struct state *s);
 enum state_hold { STATE_HOLD_NONE, STATE_HOLD_REVOKED, STATE_HOLD_KILLED };
 enum state_hold state_session_hold(const struct state *s, uint64_t session);
 
-/* What was taken by force from a session and not let go yet, in the order of the
- * grants' generations; false when there is none above `after`. */
+/* What was taken by force from a session and not let go yet, in the order of its
+ * handles; false when there is none above `after`, which is a handle. */
 struct state_revoked {
     struct slice path; /* borrowed until the next apply; a NUL stands behind it */
     uint64_t instance, generation, handle;

@@ -12,6 +12,7 @@
 #include "coordd/state/machine.h"
 
 struct claim;
+struct lock;
 struct node;
 struct session;
 

@@ -6,15 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordd/state/machine.h"
 #include "libcoord/base/check.h"
 
 const uint8_t lab_cell[STATE_CELL_ID_BYTES] = {0xc0, 0x0d, 1, 2,  3,  4,  5,  6,
                                                7,    8,    9, 10, 11, 12, 13, 14};
 
+void lab_limit_history(struct state *s, uint32_t bytes)
+{
+    s->limits.history_bytes = bytes;
+    ledger_touch(&s->ledger, &s->record);
+    ledger_settle(s);
+}
+
 void lab_init(struct lab *l)
 {
     memset(l, 0, sizeof *l);
     l->state = state_new(lab_cell);
+    lab_limit_history(l->state, LAB_HISTORY_BYTES);
     state_output_init(&l->out);
     l->time_ms = 1700000000000;
 }
@@ -198,38 +207,74 @@ int lab_delete(struct lab *l, uint64_t session, const char *path)
     return lab_delete_as(l, session, path, 0);
 }
 
-static int acquire(struct lab *l, uint64_t session, uint64_t handle, const char *path, bool wait,
-                   const char *value)
+static int acquire(struct lab *l, uint64_t session, uint64_t handle, const char *path,
+                   Coord__V1__Acquire acquire)
 {
-    Coord__V1__Acquire acquire = COORD__V1__ACQUIRE__INIT;
     Coord__V1__Command c = COORD__V1__COMMAND__INIT;
     acquire.path = (char *)path;
     acquire.handle = handle;
-    acquire.mode = COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
-    acquire.wait = wait;
-    if (value != NULL) {
-        acquire.on_grant_case = COORD__V1__ACQUIRE__ON_GRANT_CONTENT;
-        acquire.content = text(value);
-    }
     c.op_case = COORD__V1__COMMAND__OP_ACQUIRE;
     c.acquire = &acquire;
     return run(l, session, &c);
 }
 
+int lab_acquire_as(struct lab *l, uint64_t session, uint64_t handle, const char *path,
+                   Coord__V1__LockMode mode, bool wait, uint32_t lock_delay_ms)
+{
+    Coord__V1__Acquire terms = COORD__V1__ACQUIRE__INIT;
+    terms.mode = mode;
+    terms.wait = wait;
+    terms.lock_delay_ms = lock_delay_ms;
+    return acquire(l, session, handle, path, terms);
+}
+
 int lab_acquire(struct lab *l, uint64_t session, uint64_t handle, const char *path)
 {
-    return acquire(l, session, handle, path, true, NULL);
+    return lab_acquire_as(l, session, handle, path, COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE, true, 0);
 }
 
 int lab_try(struct lab *l, uint64_t session, uint64_t handle, const char *path)
 {
-    return acquire(l, session, handle, path, false, NULL);
+    return lab_acquire_as(l, session, handle, path, COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE, false, 0);
+}
+
+int lab_share(struct lab *l, uint64_t session, uint64_t handle, const char *path)
+{
+    return lab_acquire_as(l, session, handle, path, COORD__V1__LOCK_MODE__LOCK_SHARED, true, 0);
 }
 
 int lab_campaign(struct lab *l, uint64_t session, uint64_t handle, const char *path,
                  const char *value)
 {
-    return acquire(l, session, handle, path, true, value);
+    Coord__V1__Acquire terms = COORD__V1__ACQUIRE__INIT;
+    terms.mode = COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
+    terms.wait = true;
+    terms.on_grant_case = COORD__V1__ACQUIRE__ON_GRANT_CONTENT;
+    terms.content = text(value);
+    return acquire(l, session, handle, path, terms);
+}
+
+int lab_end_delay(struct lab *l, const char *path, uint64_t instance, uint64_t generation,
+                  uint64_t ballot)
+{
+    Coord__V1__EndLockDelay end = COORD__V1__END_LOCK_DELAY__INIT;
+    Coord__V1__Command c = COORD__V1__COMMAND__INIT;
+    end.path = (char *)path;
+    end.instance = instance;
+    end.generation = generation;
+    end.ballot = ballot;
+    c.op_case = COORD__V1__COMMAND__OP_END_LOCK_DELAY;
+    c.end_lock_delay = &end;
+    return run(l, 0, &c);
+}
+
+int lab_end_first_delay(struct lab *l, const char *path, uint32_t delay_ms)
+{
+    struct state_delay delay;
+    CU_ASSERT_TRUE_FATAL(state_delay_next(l->state, slice_of(NULL, 0), &delay));
+    CU_ASSERT_TRUE(slice_equal(delay.path, slice_of_string(path)));
+    CU_ASSERT_EQUAL(delay.delay_ms, delay_ms);
+    return lab_end_delay(l, path, delay.instance, delay.generation, UINT64_MAX);
 }
 
 int lab_release_lock(struct lab *l, uint64_t session, uint64_t handle, const char *path)

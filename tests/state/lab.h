@@ -10,7 +10,7 @@
 #include "coord/v1/coord.pb-c.h"
 #include "coordd/state/state.h"
 
-enum { LAB_WAITS = 1000, LAB_SESSIONS_MAX = 4096 };
+enum { LAB_WAITS = 1000, LAB_SESSIONS_MAX = 4096, LAB_HISTORY_BYTES = 4000 };
 
 struct lab {
     struct state *state;
@@ -25,6 +25,9 @@ extern const uint8_t lab_cell[STATE_CELL_ID_BYTES];
 
 void lab_init(struct lab *l);
 void lab_release(struct lab *l);
+
+/* A state that is checked after every step had better remember little. */
+void lab_limit_history(struct state *s, uint32_t bytes);
 
 /* Any command, as it is. */
 int lab_run(struct lab *l, Coord__V1__Command *c);
@@ -47,6 +50,14 @@ int lab_delete(struct lab *l, uint64_t session, const char *path);
 int lab_delete_as(struct lab *l, uint64_t session, const char *path, uint64_t handle);
 int lab_acquire(struct lab *l, uint64_t session, uint64_t handle, const char *path);
 int lab_try(struct lab *l, uint64_t session, uint64_t handle, const char *path);
+int lab_share(struct lab *l, uint64_t session, uint64_t handle, const char *path);
+int lab_acquire_as(struct lab *l, uint64_t session, uint64_t handle, const char *path,
+                   Coord__V1__LockMode mode, bool wait, uint32_t lock_delay_ms);
+int lab_end_delay(struct lab *l, const char *path, uint64_t instance, uint64_t generation,
+                  uint64_t ballot);
+/* The delay that the state tells of next, behind `after`, must be of this path and
+ * time: ends it. */
+int lab_end_first_delay(struct lab *l, const char *path, uint32_t delay_ms);
 int lab_campaign(struct lab *l, uint64_t session, uint64_t handle, const char *path,
                  const char *value);
 int lab_release_lock(struct lab *l, uint64_t session, uint64_t handle, const char *path);

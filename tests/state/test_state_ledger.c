@@ -110,6 +110,7 @@ static void test_ledger__changes_alone_keep_a_checkpoint_complete(void)
     struct checkpoint c = {.rows = AVL_INIT};
     struct state *s = state_new(lab_cell);
     struct state_output out;
+    lab_limit_history(s, LAB_HISTORY_BYTES);
     script_init(&script, 5);
     state_output_init(&out);
     for (int i = 0; i < 3000; i++) {
@@ -156,16 +157,16 @@ static void test_ledger__a_command_touches_a_bounded_number_of_records(void)
     state_clean(l.state);
     CU_ASSERT_EQUAL(dirty_count(l.state), 0);
     CU_ASSERT_EQUAL(lab_put(&l, one, "/n7", "other"), ERR_OK);
-    CU_ASSERT_EQUAL(dirty_count(l.state), 5); /* meta, session, node, content, answer */
+    CU_ASSERT_EQUAL(dirty_count(l.state), 6); /* meta, session, node, content, answer, past */
     state_clean(l.state);
     CU_ASSERT_EQUAL(lab_create(&l, 0, "/n7/child", ""), ERR_OK);
-    CU_ASSERT_EQUAL(dirty_count(l.state), 3); /* meta, parent, child */
+    CU_ASSERT_EQUAL(dirty_count(l.state), 4); /* meta, parent, child, past */
     state_clean(l.state);
     CU_ASSERT_EQUAL(lab_acquire(&l, one, 1, "/n7"), ERR_OK);
-    CU_ASSERT_EQUAL(dirty_count(l.state), 5); /* meta, session, node, claim, answer */
+    CU_ASSERT_EQUAL(dirty_count(l.state), 6); /* meta, session, node, claim, answer, past */
     state_clean(l.state);
     CU_ASSERT_EQUAL(lab_release_lock(&l, one, 1, "/n7"), ERR_OK);
-    CU_ASSERT_EQUAL(dirty_count(l.state), 5); /* ... with the claim removed */
+    CU_ASSERT_EQUAL(dirty_count(l.state), 6); /* ... with the claim removed */
     lab_release(&l);
 }
 
@@ -173,6 +174,7 @@ static void test_ledger__without_checkpoints_nothing_piles_up(void)
 {
     struct lab l;
     lab_init(&l);
+    lab_limit_history(l.state, 0);
     uint64_t one = lab_open(&l, 1);
     for (int i = 0; i < 3000; i++) {
         l.lowest[one] = l.seq[one] + 1;

@@ -36,6 +36,7 @@ static void set_up(struct model *m, uint64_t seed)
     memset(m, 0, sizeof *m);
     prng_init(&m->prng, seed);
     lab_init(&m->lab);
+    lab_limit_history(m->lab.state, 500);
     for (int i = 0; i < LOCKS; i++)
         CU_ASSERT_EQUAL_FATAL(lab_create(&m->lab, 0, paths[i], ""), ERR_OK);
     for (int i = 0; i < SESSIONS; i++)

@@ -319,32 +319,16 @@ static void test_lock__only_its_own_session_locks_an_ephemeral_node(void)
     lab_release(&l);
 }
 
-static int acquire_with(struct lab *l, Coord__V1__LockMode mode, uint32_t lock_delay_ms)
-{
-    Coord__V1__Acquire acquire = COORD__V1__ACQUIRE__INIT;
-    Coord__V1__Command c = COORD__V1__COMMAND__INIT;
-    acquire.path = (char *)"/l";
-    acquire.handle = 9;
-    acquire.mode = mode;
-    acquire.lock_delay_ms = lock_delay_ms;
-    c.session = 1;
-    c.seq = ++l->seq[1];
-    c.op_case = COORD__V1__COMMAND__OP_ACQUIRE;
-    c.acquire = &acquire;
-    return lab_run(l, &c);
-}
-
-/* What cannot be kept is refused, never ignored. */
-static void test_lock__what_is_not_offered_yet_is_refused(void)
+static void test_lock__the_terms_of_an_acquire_are_looked_at(void)
 {
     struct lab l;
     set_up(&l);
-    CU_ASSERT_EQUAL(acquire_with(&l, COORD__V1__LOCK_MODE__LOCK_SHARED, 0), ERR_UNSUPPORTED);
-    CU_ASSERT_EQUAL(acquire_with(&l, COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE, 1), ERR_UNSUPPORTED);
-    CU_ASSERT_EQUAL(acquire_with(&l, COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE, 60001), ERR_INVALID);
-    CU_ASSERT_EQUAL(acquire_with(&l, COORD__V1__LOCK_MODE__LOCK_NONE, 0), ERR_INVALID);
-    CU_ASSERT_EQUAL(acquire_with(&l, (Coord__V1__LockMode)77, 0), ERR_INVALID);
-    CU_ASSERT_EQUAL(acquire_with(&l, COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE, 0), ERR_OK);
+    Coord__V1__LockMode exclusive = COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
+    CU_ASSERT_EQUAL(lab_acquire_as(&l, 1, 9, "/l", exclusive, true, 60001), ERR_INVALID);
+    CU_ASSERT_EQUAL(lab_acquire_as(&l, 1, 9, "/l", COORD__V1__LOCK_MODE__LOCK_NONE, true, 0),
+                    ERR_INVALID);
+    CU_ASSERT_EQUAL(lab_acquire_as(&l, 1, 9, "/l", (Coord__V1__LockMode)77, true, 0), ERR_INVALID);
+    CU_ASSERT_EQUAL(lab_acquire_as(&l, 1, 9, "/l", exclusive, true, 60000), ERR_OK);
     lab_release(&l);
 }
 
@@ -389,7 +373,7 @@ int main(int argc, char **argv)
         TEST(test_lock__a_sequencer_is_valid_exactly_while_it_is_held),
         TEST(test_lock__a_locked_node_is_deleted_by_its_sole_holder_only),
         TEST(test_lock__only_its_own_session_locks_an_ephemeral_node),
-        TEST(test_lock__what_is_not_offered_yet_is_refused),
+        TEST(test_lock__the_terms_of_an_acquire_are_looked_at),
         TEST(test_lock__a_session_holds_and_waits_for_a_bounded_number),
     };
     return run_suite("state lock", cases, sizeof cases / sizeof cases[0], argc, argv);
