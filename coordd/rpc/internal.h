@@ -77,9 +77,10 @@ struct rpc {
     uint32_t streams_capacity, streams_count;
     uint32_t streams_next; /* where to look for a free place */
     uint64_t streams_serial;
-    uint64_t queued_bytes;      /* over all streams */
-    struct list streams_dirty;  /* something to write */
-    struct list streams_linger; /* ending; oldest first */
+    uint64_t queued_bytes;       /* over all streams */
+    struct list streams_dirty;   /* something to write */
+    struct list streams_swollen; /* so much of it that its reader may be slow */
+    struct list streams_linger;  /* ending; oldest first */
 
     struct peer peers[REPLICA_MEMBERS_MAX];
     uint32_t peers_count;
@@ -118,6 +119,8 @@ void rpc_refuse_call(struct rpc *rpc, grpc_call *call, grpc_status_code status, 
 /* stream.c: takes the call over. */
 void rpc_stream_accept(struct rpc *rpc, grpc_call *call, enum replica_stream_kind kind);
 void rpc_streams_flush(struct rpc *rpc);
+/* False if there was nothing to tell. */
+bool rpc_streams_tell_lagging(struct rpc *rpc);
 void rpc_streams_end_lingering(struct rpc *rpc, int64_t now_ns);
 int64_t rpc_streams_wake_at_ns(const struct rpc *rpc);
 void rpc_streams_stop(struct rpc *rpc, const char *text);

@@ -158,13 +158,16 @@ void rpc_poll(struct rpc *rpc, int64_t deadline_ns)
     int64_t now_ns = rpc_now_ns();
     rpc_links_dial_due(rpc, now_ns);
     rpc_streams_end_lingering(rpc, now_ns);
+    /* What was queued since the last round; the deadline is from before. */
+    bool told = rpc_streams_tell_lagging(rpc);
     rpc_flush(rpc);
     int64_t until_ns = ns_min(deadline_ns, rpc_links_wake_at_ns(rpc));
     until_ns = ns_min(until_ns, rpc_streams_wake_at_ns(rpc));
-    int64_t wait_ns = until_ns - now_ns;
+    int64_t wait_ns = told ? 0 : until_ns - now_ns;
     for (int i = 0; i < RPC_ROUND_EVENTS_MAX; i++) {
         if (!take_completion(rpc, i == 0 ? wait_ns : 0))
             break;
+        (void)rpc_streams_tell_lagging(rpc);
     }
 }
 
@@ -265,6 +268,7 @@ enum rpc_result rpc_new(const struct rpc_options *options, struct rpc **ret, cha
     rpc->context = options->context;
     rpc->shared_slice = grpc_empty_slice();
     list_init(&rpc->streams_dirty);
+    list_init(&rpc->streams_swollen);
     list_init(&rpc->streams_linger);
     list_init(&rpc->links_dirty);
 

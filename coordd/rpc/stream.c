@@ -12,7 +12,14 @@
  *
  * At most one write is under way; what is queued meanwhile is joined and leaves
  * as one message when it completes. A client that half-closes still gets its
- * answers: the stream ends when it cancels, vanishes, or the replica ends it. */
+ * answers: the stream ends when it cancels, vanishes, or the replica ends it.
+ *
+ * A write completes when the client's flow control has let it through. When
+ * STREAM_LAG_BYTES have gathered meanwhile, its reader is slow: STREAM_LAGS is told
+ * once, after the completion that is being served, for sending makes no callback;
+ * STREAM_DRAINED follows when nothing waits, and only then it can be told again.
+ * As much in one burst, with no write under way, says nothing about the reader: it
+ * is written at once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +37,8 @@ enum {
     STREAM_QUEUE_KEPT_BYTES = 1024,
 };
 _Static_assert(RPC_STREAMS_MAX <= 1 << STREAM_PLACE_BITS, "a place must fit into an id");
+_Static_assert(STREAM_LAG_BYTES <= RPC_STREAM_QUEUE_BYTES_MAX / 4,
+               "who lags is told so in time to be spared");
 
 /* As long as there is no authentication. */
 static const char anonymous[] = "anonymous";
@@ -45,8 +54,10 @@ struct stream {
     int cancelled;
 
     struct buffer queue;
-    struct list dirty;  /* in rpc->streams_dirty, or alone */
-    struct list linger; /* in rpc->streams_linger, or alone */
+    bool lags;           /* told, until it is drained */
+    struct list swollen; /* in rpc->streams_swollen, or alone */
+    struct list dirty;   /* in rpc->streams_dirty, or alone */
+    struct list linger;  /* in rpc->streams_linger, or alone */
     int64_t linger_until_ns;
 
     bool told;     /* STREAM_OPENED */
@@ -107,6 +118,7 @@ static void stream_free_if_done(struct stream *s)
     stream_forget_queue(s);
     buffer_release(&s->queue);
     list_remove(&s->dirty);
+    list_remove(&s->swollen);
     list_remove(&s->linger);
     rpc->streams[s->id & ((1u << STREAM_PLACE_BITS) - 1)] = NULL;
     rpc->streams_count--;
@@ -208,6 +220,31 @@ static void stream_write(struct stream *s)
     grpc_byte_buffer_destroy(message);
 }
 
+static void stream_drained(struct stream *s)
+{
+    if (!s->lags || s->ended)
+        return;
+    s->lags = false;
+    stream_emit(s, REPLICA_EVENT_STREAM_DRAINED, slice_of(NULL, 0));
+}
+
+/* A callback may make more of them, which are served in the same go. */
+bool rpc_streams_tell_lagging(struct rpc *rpc)
+{
+    bool told = false;
+    struct list *first;
+    while ((first = list_first(&rpc->streams_swollen)) != NULL) {
+        struct stream *s = container_of(first, struct stream, swollen);
+        list_remove(first);
+        stream_write(s);
+        if (s->queue.length < STREAM_LAG_BYTES || s->ending || s->ended)
+            continue;
+        s->lags = told = true;
+        stream_emit(s, REPLICA_EVENT_STREAM_LAGS, slice_of(NULL, 0));
+    }
+    return told;
+}
+
 static void stream_on_written(struct rpc_tag *tag, bool ok)
 {
     struct stream *s = container_of(tag, struct stream, on_written);
@@ -215,6 +252,8 @@ static void stream_on_written(struct rpc_tag *tag, bool ok)
     s->writing = false;
     if (ok && (s->queue.length > 0 || s->ending))
         stream_make_dirty(s);
+    else if (ok)
+        stream_drained(s);
     /* If not ok the call is over and on_end comes. */
     stream_free_if_done(s);
 }
@@ -281,6 +320,7 @@ void rpc_stream_accept(struct rpc *rpc, grpc_call *call, enum replica_stream_kin
     s->on_written.done = stream_on_written;
     s->on_end.done = stream_on_end;
     list_init(&s->dirty);
+    list_init(&s->swollen);
     list_init(&s->linger);
     stream_place(rpc, s);
     rpc->calls_out++;
@@ -316,6 +356,8 @@ void rpc_send_stream(struct rpc *rpc, uint64_t stream, const struct blob *bytes)
         stream_end(s, STREAM_STATUS_OK, "");
     } else {
         stream_make_dirty(s);
+        if (!s->lags && s->queue.length >= STREAM_LAG_BYTES && list_empty(&s->swollen))
+            list_append(&rpc->streams_swollen, &s->swollen);
     }
 }
 

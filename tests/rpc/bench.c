@@ -38,6 +38,10 @@ static void on_event(void *context, struct replica_event *event)
         s->opened++;
     } else if (event->kind == REPLICA_EVENT_STREAM_CLOSED) {
         s->closed++;
+    } else if (event->kind == REPLICA_EVENT_STREAM_LAGS) {
+        s->lagged++;
+    } else if (event->kind == REPLICA_EVENT_STREAM_DRAINED) {
+        s->drained++;
     } else if (event->kind == REPLICA_EVENT_STREAM_MESSAGE) {
         s->messages++;
         struct blob *copy = blob_copy(event->bytes);

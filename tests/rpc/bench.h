@@ -30,7 +30,7 @@ struct server {
     struct seen seen[BENCH_EVENTS_MAX];
     unsigned seen_count;
     uint64_t stream; /* the last one opened */
-    unsigned opened, messages, closed;
+    unsigned opened, messages, closed, lagged, drained;
     enum rpc_note note;
     char noted[BENCH_TEXT_BYTES];
     unsigned notes;
