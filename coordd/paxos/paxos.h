@@ -88,6 +88,9 @@ int64_t paxos_wake_at(const struct paxos *p);
 enum paxos_role paxos_role(const struct paxos *p);
 uint64_t paxos_ballot(const struct paxos *p); /* of the leader followed or being; or promised */
 uint32_t paxos_leader(const struct paxos *p); /* member id, 0: unknown */
+/* That leader is another, and said within the time of a lease that a quorum answers
+ * it. A stopping replica follows nobody. */
+bool paxos_follows(const struct paxos *p, int64_t now_ns);
 /* Leads, and its barrier is applied. */
 bool paxos_established(const struct paxos *p);
 /* ... and its lease is valid: what is applied is the present. */

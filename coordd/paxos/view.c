@@ -39,6 +39,12 @@ uint32_t paxos_leader(const struct paxos *p)
     return p->leader_id;
 }
 
+bool paxos_follows(const struct paxos *p, int64_t now_ns)
+{
+    return p->role == PAXOS_FOLLOWER && p->leader_id != 0 && now_ns < p->election.happy_until_ns &&
+           !p->stopped;
+}
+
 bool paxos_established(const struct paxos *p)
 {
     return p->role == PAXOS_LEADER && p->leader.established;

@@ -132,6 +132,7 @@ void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *
     ret->serving = r->leading && paxos_lease_valid(r->paxos, now_ns);
     ret->lease_until_ns = paxos_lease_until(r->paxos);
     ret->cell_open = paxos_open(r->paxos);
+    ret->led = ret->serving || (ret->cell_open && paxos_follows(r->paxos, now_ns));
 }
 
 /* ---- effects ---- */

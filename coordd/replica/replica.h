@@ -80,6 +80,8 @@ struct replica_view {
     uint64_t revision;
     uint64_t state_hash[2];
     bool serving;           /* leads, barrier applied */
+    bool led;               /* serving, or follows a leader that has its quorum: whoever asks here
+                               gets an answer, or the way to one */
     int64_t lease_until_ns; /* own lease as leader, 0 if none */
     uint64_t cell_open;     /* the founding entry is held by all */
 };

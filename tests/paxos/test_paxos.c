@@ -317,6 +317,39 @@ static void test_paxos__a_leader_that_stops_is_replaced_without_waiting_for_its_
     cluster_free(c);
 }
 
+static int follow(const struct cluster *c)
+{
+    int count = 0;
+
+    for (int i = 0; i < c->count; i++)
+        count += paxos_follows(c->machines[i].paxos, c->now_ns);
+    return count;
+}
+
+/* A follower cannot see a leader's quorum, but is told of it; and not for long. */
+static void test_paxos__only_a_leader_with_a_quorum_is_followed(void)
+{
+    struct cluster *c = cluster_new(5);
+    int leader = leader_of(c);
+
+    cluster_run(c, 200);
+    CU_ASSERT_EQUAL(follow(c), 4);
+    CU_ASSERT_FALSE(paxos_follows(c->machines[leader].paxos, c->now_ns));
+    cluster_isolate(c, (leader + 1) % 5);
+    cluster_run(c, PAXOS_LEASE_MS_DEFAULT + 1);
+    CU_ASSERT_EQUAL(follow(c), 3);
+    /* The one that still hears its leader learns that it has lost the others. */
+    cluster_isolate(c, (leader + 2) % 5);
+    cluster_isolate(c, (leader + 3) % 5);
+    cluster_run(c, 3 * PAXOS_LEASE_MS_DEFAULT);
+    CU_ASSERT_EQUAL(follow(c), 0);
+    cluster_heal(c);
+    leader_of(c);
+    cluster_run(c, 200);
+    CU_ASSERT_EQUAL(follow(c), 4);
+    cluster_free(c);
+}
+
 static void test_paxos__a_cell_of_one_serves(void)
 {
     struct cluster *c = cluster_new(1);
@@ -346,6 +379,7 @@ static const struct test_case cases[] = {
     TEST(test_paxos__a_member_with_another_directory_is_a_stranger),
     TEST(test_paxos__lost_messages_cost_time_only),
     TEST(test_paxos__a_leader_that_stops_is_replaced_without_waiting_for_its_lease),
+    TEST(test_paxos__only_a_leader_with_a_quorum_is_followed),
     TEST(test_paxos__a_cell_of_one_serves),
 };
 
