@@ -94,6 +94,17 @@ static void write_link(const struct replica_event *event)
     LOG_INFO("link", log_number("peer", event->peer), log_text("state", states[event->link]));
 }
 
+/* For those who ask grpc.health.v1.Health. */
+static void tell_health(struct driver *d, int64_t now_ns)
+{
+    struct replica_view view;
+    replica_view(d->replica, now_ns, &view);
+    if (view.led == d->led)
+        return;
+    d->led = view.led;
+    rpc_set_serving(d->rpc, view.led);
+}
+
 void driver_take_event(void *driver, struct replica_event *event)
 {
     struct driver *d = driver;
@@ -111,6 +122,7 @@ void driver_take_event(void *driver, struct replica_event *event)
     for (uint32_t i = 0; i < d->effects.count; i++)
         execute(d, &d->effects.list[i]);
     effects_clear(&d->effects);
+    tell_health(d, event->now_ns);
 }
 
 void driver_take_note(void *driver, enum rpc_note note, uint32_t peer, const char *text)

@@ -18,6 +18,7 @@ struct driver {
     struct journal *journal; /* borrowed; likewise */
     struct effects effects;
     int64_t wake_at_ns; /* as the last step said */
+    bool led;           /* what rpc was told */
 };
 
 void driver_init(struct driver *d, struct replica *replica);

@@ -71,7 +71,7 @@ struct rpc {
     bool stopping; /* no callbacks, nothing new */
     bool server_down;
     struct rpc_tag down_tag;
-    uint32_t calls_out; /* streams, links and refusals that still have tags out */
+    uint32_t calls_out; /* streams, health calls, links and refusals with tags out */
 
     struct stream **streams; /* owned; by the low bits of the id; NULL: free */
     uint32_t streams_capacity, streams_count;
@@ -81,6 +81,10 @@ struct rpc {
     struct list streams_dirty;   /* something to write */
     struct list streams_swollen; /* so much of it that its reader may be slow */
     struct list streams_linger;  /* ending; oldest first */
+
+    bool serving;             /* what health.c says */
+    struct list health_calls; /* of struct health_call */
+    uint32_t health_calls_count;
 
     struct peer peers[REPLICA_MEMBERS_MAX];
     uint32_t peers_count;
@@ -124,6 +128,10 @@ bool rpc_streams_tell_lagging(struct rpc *rpc);
 void rpc_streams_end_lingering(struct rpc *rpc, int64_t now_ns);
 int64_t rpc_streams_wake_at_ns(const struct rpc *rpc);
 void rpc_streams_stop(struct rpc *rpc, const char *text);
+
+/* health.c: takes the call over. */
+void rpc_health_accept(struct rpc *rpc, grpc_call *call, bool watch);
+void rpc_health_stop(struct rpc *rpc, const char *text);
 
 /* links.c */
 /* False if a member's address is none. */

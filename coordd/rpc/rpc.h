@@ -31,6 +31,8 @@ enum {
     RPC_PEER_MESSAGE_BYTES_MAX = 64 * 1024 * 1024,
     /* Clients' streams at one time; one more is refused with RESOURCE_EXHAUSTED. */
     RPC_STREAMS_MAX = 16384,
+    /* Calls of grpc.health.v1.Health at one time; one more is refused likewise. */
+    RPC_HEALTH_CALLS_MAX = 1024,
     /* What may wait for one client to read; at the bound its stream is ended with
      * RESOURCE_EXHAUSTED, so that one slow reader costs nobody else. */
     RPC_STREAM_QUEUE_BYTES_MAX = 8 * 1024 * 1024,
@@ -107,6 +109,10 @@ void rpc_close_stream(struct rpc *rpc, uint64_t stream, enum stream_status statu
 /* Dropped if no link stands. The same blob sent to several peers in a row is
  * copied once. */
 void rpc_send_peer(struct rpc *rpc, uint32_t peer, struct blob *bytes);
+
+/* Whether clients that come here get on: what grpc.health.v1.Health says of
+ * coord.v1.Coord and of the whole server. False at first. */
+void rpc_set_serving(struct rpc *rpc, bool serving);
 
 /* Starts writing what is queued. */
 void rpc_flush(struct rpc *rpc);

@@ -110,6 +110,10 @@ static void accept_dispatch(struct accept *a)
         rpc_stream_accept(rpc, a->call, REPLICA_STREAM_EXECUTE);
     else if (rpc_slice_is(a->details.method, "/coord.v1.Replica/Link"))
         rpc_link_accept(rpc, a->call, &a->metadata);
+    else if (rpc_slice_is(a->details.method, "/grpc.health.v1.Health/Check"))
+        rpc_health_accept(rpc, a->call, false);
+    else if (rpc_slice_is(a->details.method, "/grpc.health.v1.Health/Watch"))
+        rpc_health_accept(rpc, a->call, true);
     else
         rpc_refuse_call(rpc, a->call, GRPC_STATUS_UNIMPLEMENTED, "unknown method");
 }
@@ -270,6 +274,7 @@ enum rpc_result rpc_new(const struct rpc_options *options, struct rpc **ret, cha
     list_init(&rpc->streams_dirty);
     list_init(&rpc->streams_swollen);
     list_init(&rpc->streams_linger);
+    list_init(&rpc->health_calls);
     list_init(&rpc->links_dirty);
 
     struct args args;
@@ -323,6 +328,7 @@ void rpc_free(struct rpc *rpc, const char *text)
     grpc_server_shutdown_and_notify(rpc->server, rpc->queue, &rpc->down_tag);
     rpc_links_stop(rpc);
     rpc_streams_stop(rpc, text);
+    rpc_health_stop(rpc, text);
     drain(rpc, now_ns + ms_to_ns(SHUTDOWN_POLITE_MS));
     grpc_server_cancel_all_calls(rpc->server);
     drain(rpc, now_ns + ms_to_ns(SHUTDOWN_TOTAL_MS));

@@ -49,6 +49,15 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
     out->wake_at_ns = asked_wake_ns;
 }
 
+static bool view_led;
+
+void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *ret)
+{
+    (void)r;
+    CU_ASSERT_EQUAL(now_ns, stepped_ns);
+    *ret = (struct replica_view){.role = "follower", .led = view_led};
+}
+
 /* ---- network and log thread: tell what they were told ---- */
 
 static int64_t polled_until_ns;
@@ -83,6 +92,12 @@ void rpc_close_stream(struct rpc *rpc, uint64_t stream, enum stream_status statu
     tell(text);
 }
 
+void rpc_set_serving(struct rpc *rpc, bool serving)
+{
+    (void)rpc;
+    tell(serving ? "serving" : "not-serving");
+}
+
 void journal_persist(struct journal *j, const struct effects *step)
 {
     (void)j;
@@ -114,6 +129,7 @@ static void open_driver(void)
     story[0] = '\0';
     steps = 0;
     asked_wake_ns = NEVER_NS;
+    view_led = false;
     driver_init(&driver, NULL);
 }
 
@@ -193,6 +209,23 @@ static void test_driver__each_opened_stream_gets_random_bytes_of_its_own(void)
     driver_release(&driver);
 }
 
+/* After what the step said, and only what is new. */
+static void test_driver__tells_each_change_of_health_once(void)
+{
+    open_driver();
+    give(REPLICA_EVENT_TIME);
+    CU_ASSERT_STRING_EQUAL(story, "");
+    view_led = true;
+    ask(EFFECT_SEND_PEER)->peer = 2;
+    give(REPLICA_EVENT_PEER_MESSAGE);
+    give(REPLICA_EVENT_TIME);
+    CU_ASSERT_STRING_EQUAL(story, "peer2 serving");
+    view_led = false;
+    give(REPLICA_EVENT_STOP);
+    CU_ASSERT_STRING_EQUAL(story, "peer2 serving not-serving");
+    driver_release(&driver);
+}
+
 static void test_driver__halting_ends_the_process_at_once(void)
 {
     open_driver();
@@ -220,6 +253,7 @@ int main(int argc, char **argv)
         TEST(test_driver__a_step_that_persists_nothing_leaves_the_log_thread_alone),
         TEST(test_driver__sends_the_time_first_and_when_it_is_due),
         TEST(test_driver__each_opened_stream_gets_random_bytes_of_its_own),
+        TEST(test_driver__tells_each_change_of_health_once),
         TEST(test_driver__halting_ends_the_process_at_once),
     };
     effects_init(&asked);
