@@ -1,6 +1,7 @@
 /* test_store_faults.c - a full disk is survived, a failing one ends the work. */
 #include <string.h>
 
+#include "libcoord/base/check.h"
 #include "tests/storage/fixture.h"
 #include "tests/support/fault_vfs.h"
 #include "tests/support/runner.h"
@@ -12,7 +13,7 @@ static struct store *start(struct fixture *f)
 {
     if (plan == NULL)
         plan = fault_vfs_register("fault");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CHECK(plan != NULL);
     memset(plan, 0, sizeof *plan);
     fixture_make(f);
     f->options.vfs = "fault";
