@@ -73,6 +73,7 @@ static void pause(struct client_session *s)
  * all are. */
 static bool connect_next(struct client_session *s, bool any)
 {
+    CHECK(s->endpoints_count > 0);
     for (uint32_t i = 1; i <= s->endpoints_count; i++) {
         uint32_t next = (s->current + i) % s->endpoints_count;
         if (s->endpoints[next].avoid_until_ns <= s->now_ns) {

@@ -11,8 +11,7 @@ int main(void)
     coord_sequencer sequencer;
     options.connect_timeout_ms = 100;
     coord_error error = coord_client_open("127.0.0.1:7699", &options, &client);
-    printf("coord %s: %s, %s\n", coord_version(), coord_error_name(error),
-           coord_error_detail());
+    printf("coord %s: %s, %s\n", coord_version(), coord_error_name(error), coord_error_detail());
     if (coord_sequencer_parse("00112233445566778899aabbccddeeff:1:x:2:/a", &sequencer) !=
             COORD_OK ||
         strcmp(sequencer.path, "/a") != 0)
