@@ -96,9 +96,9 @@ static void test_store_faults__a_full_disk_in_a_large_transaction_changes_nothin
     }
     plan->full_in = 0;
     CU_ASSERT_EQUAL(fixture_commit(s, 4, 4 << 20), STORE_OK);
-    check_holds(reopen(&f, s), 4);
-    memset(plan, 0, sizeof *plan);
-    fixture_remove(&f);
+    s = reopen(&f, s);
+    check_holds(s, 4);
+    finish(&f, s);
 }
 
 /* Two refused transactions, a long one and one that got as far as the header of
