@@ -31,10 +31,10 @@ struct truth_slot {
     struct truth_claim *claims; /* owned */
     uint32_t claims_count;
     bool chosen;
-    uint64_t value_hash;        /* of the chosen value */
-    struct log_entry entry;     /* owned reference to its value */
+    uint64_t value_hash;    /* of the chosen value */
+    struct log_entry entry; /* owned reference to its value */
     bool applied_by_someone;
-    uint64_t state_hash[2];     /* after it, as the first to apply it said */
+    uint64_t state_hash[2]; /* after it, as the first to apply it said */
     uint64_t revision;
 };
 

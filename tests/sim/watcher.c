@@ -31,8 +31,7 @@ void watcher_add(struct watcher *w, uint64_t id, uint32_t path, bool content, bo
         w->capacity = w->capacity == 0 ? 8 : 2 * w->capacity;
         w->list = check_realloc(w->list, w->capacity * sizeof(w->list[0]));
     }
-    w->list[w->count++] =
-        (struct watch){.id = id, .path = path, .content = content, .lock = lock};
+    w->list[w->count++] = (struct watch){.id = id, .path = path, .content = content, .lock = lock};
 }
 
 static struct watch *find(struct watcher *w, uint64_t id)
@@ -89,8 +88,7 @@ static uint64_t last_change(const struct model *m, const struct watch *w, uint64
     return 0;
 }
 
-static bool lived_between(const struct model *m, const struct watch *w, uint64_t after,
-                          uint64_t to)
+static bool lived_between(const struct model *m, const struct watch *w, uint64_t after, uint64_t to)
 {
     uint32_t path = model_find(m, path_text(w->path));
     if (path == UINT32_MAX)
@@ -105,8 +103,7 @@ static bool lived_between(const struct model *m, const struct watch *w, uint64_t
 
 /* An event that makes up for lost time shows the present, and names the revision
  * of the change. */
-static bool shows_truth(const struct model *m, const struct watch *w,
-                        const Coord__V1__Event *event)
+static bool shows_truth(const struct model *m, const struct watch *w, const Coord__V1__Event *event)
 {
     uint64_t at = event->revision;
     if (event->stat != NULL && event->stat->modified_revision > at)
