@@ -161,14 +161,13 @@ static coord_error write_stat(const struct call *call, const Coord__V1__Write *w
     return e;
 }
 
-static const coord_write_options *options_or_default(const coord_write_options *options)
+const coord_write_options *write_options_or_default(const coord_write_options *options)
 {
     static const coord_write_options defaults = COORD_WRITE_OPTIONS_INIT;
     return options != NULL ? options : &defaults;
 }
 
-/* `flags` is what this call knows. */
-static coord_error check_options(const coord_write_options *o, uint32_t flags)
+coord_error write_options_check(const coord_write_options *o, uint32_t flags)
 {
     coord_sequencer ignored;
     if (o->size != sizeof *o)
@@ -202,20 +201,27 @@ static ProtobufCBinaryData bytes_of(const void *content, size_t length)
     return (ProtobufCBinaryData){length, length > 0 ? (uint8_t *)(uintptr_t)content : nothing};
 }
 
+void put_message_init(struct put_message *m, char *path, const void *content, size_t length,
+                      const coord_write_options *o)
+{
+    m->condition = condition_of(o);
+    m->put = (Coord__V1__Put)COORD__V1__PUT__INIT;
+    m->put.path = path;
+    m->put.content = bytes_of(content, length);
+    m->put.create = (o->flags & COORD_CREATE) != 0;
+    m->put.parents = (o->flags & COORD_PARENTS) != 0;
+    m->put.condition = &m->condition;
+    m->write = (Coord__V1__Write)COORD__V1__WRITE__INIT;
+    m->write.op_case = COORD__V1__WRITE__OP_PUT;
+    m->write.put = &m->put;
+}
+
 static coord_error put(const struct call *call, char *path, const void *content, size_t length,
                        const coord_write_options *o, coord_stat *ret_stat)
 {
-    Coord__V1__Condition condition = condition_of(o);
-    Coord__V1__Put m = COORD__V1__PUT__INIT;
-    Coord__V1__Write write = COORD__V1__WRITE__INIT;
-    m.path = path;
-    m.content = bytes_of(content, length);
-    m.create = (o->flags & COORD_CREATE) != 0;
-    m.parents = (o->flags & COORD_PARENTS) != 0;
-    m.condition = &condition;
-    write.op_case = COORD__V1__WRITE__OP_PUT;
-    write.put = &m;
-    return write_stat(call, &write, ret_stat);
+    struct put_message m;
+    put_message_init(&m, path, content, length, o);
+    return write_stat(call, &m.write, ret_stat);
 }
 
 static coord_error create(const struct call *call, char *path, const void *content, size_t length,
@@ -251,13 +257,13 @@ coord_error coord_set(coord_session *session, const char *path, const void *cont
                       const coord_write_options *options, int64_t deadline_ms, coord_stat *ret_stat)
 {
     char *inside;
-    const coord_write_options *o = options_or_default(options);
+    const coord_write_options *o = write_options_or_default(options);
     coord_error e = begin(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
         return e;
     e = check_content(content, length);
     if (e == COORD_OK)
-        e = check_options(o, COORD_CREATE | COORD_PARENTS);
+        e = write_options_check(o, COORD_CREATE | COORD_PARENTS);
     if (e == COORD_OK) {
         struct call call = call_begin(session, deadline_ms);
         e = put(&call, inside, content, length, o, ret_stat);
@@ -271,13 +277,13 @@ coord_error coord_create(coord_session *session, const char *path, const void *c
                          coord_stat *ret_stat)
 {
     char *inside;
-    const coord_write_options *o = options_or_default(options);
+    const coord_write_options *o = write_options_or_default(options);
     coord_error e = begin(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
         return e;
     e = check_content(content, length);
     if (e == COORD_OK)
-        e = check_options(o, COORD_CREATE | COORD_EPHEMERAL | COORD_EXCLUSIVE | COORD_PARENTS);
+        e = write_options_check(o, OPEN_FLAGS);
     if (e == COORD_OK && (o->if_content_generation != 0 || o->if_instance != 0))
         e = fail(COORD_ERR_INVALID, "options: a node that is to be made has no generation yet");
     if (e == COORD_OK) {
@@ -292,11 +298,11 @@ coord_error coord_delete(coord_session *session, const char *path,
                          const coord_write_options *options, int64_t deadline_ms)
 {
     char *inside;
-    const coord_write_options *o = options_or_default(options);
+    const coord_write_options *o = write_options_or_default(options);
     coord_error e = begin(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
         return e;
-    e = check_options(o, 0);
+    e = write_options_check(o, 0);
     if (e == COORD_OK) {
         struct call call = call_begin(session, deadline_ms);
         e = delete_node(&call, inside, o, 0);
@@ -401,10 +407,10 @@ coord_error coord_node_set(coord_node *node, const void *content, size_t length,
     if (e == COORD_OK)
         e = check_content(content, length);
     if (e == COORD_OK)
-        e = check_options(options_or_default(options), 0);
+        e = write_options_check(write_options_or_default(options), 0);
     if (e != COORD_OK)
         return e;
-    coord_write_options o = *options_or_default(options);
+    coord_write_options o = *write_options_or_default(options);
     if (o.if_instance != 0 && o.if_instance != node->instance)
         return fail(COORD_ERR_INVALID, "options: if_instance is not this handle's");
     o.if_instance = node->instance;

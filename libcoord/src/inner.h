@@ -33,6 +33,7 @@ enum {
     CLIENT_CONNS_MAX = 64,           /* servers' addresses ever met; one more is not reachable */
     WATCH_EVENTS_QUEUED_MAX = 1024,  /* of one watch; at the bound its oldest is dropped */
     CONTENT_BYTES_MAX = 1024 * 1024, /* no cell is configured to take more */
+    ASYNCS_MAX = COORD_ASYNC_MAX,    /* of one session, whose callback did not begin */
     TRY_DEADLINE_MS = 10000,         /* of coord_lock_acquire with a timeout of 0 */
     STATUS_WAIT_MS = 2000,           /* for one member to tell its status */
 };
@@ -65,10 +66,14 @@ struct dispatch {
     bool stop;
 };
 void dispatch_start(struct dispatch *d);
-void dispatch_stop(struct dispatch *d); /* what is queued is dropped */
+void dispatch_stop(struct dispatch *d);
 void dispatch_release(struct dispatch *d);
 void dispatch_state(struct dispatch *d, struct coord_session *s, coord_session_state state);
 void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__Event *event);
+/* Takes all of s->results, of which there is one; session.mutex is held. */
+void dispatch_results(struct dispatch *d, struct coord_session *s);
+/* Waits until the results handed over have been told. Not from a callback. */
+void dispatch_settle(struct dispatch *d, struct coord_session *s);
 /* Afterwards no callback of it runs or will: `who` is a session (then of its
  * watches too) or a watch. */
 void dispatch_forget(struct dispatch *d, const void *who);
@@ -181,7 +186,11 @@ struct coord_session {
     int64_t open_deadline_ns;
     struct list waiters;    /* of struct waiter */
     uint64_t cancels_count; /* coord_session_cancel */
-    struct avl watches;     /* of struct coord_watch, by id */
+    struct list results;    /* of struct async: answered, not handed to `dispatch` yet */
+    struct async *submitting;
+    atomic_uint asyncs_count;      /* whose callback did not begin */
+    uint32_t results_queued_count; /* dispatch.mutex: handed over, not told to the last */
+    struct avl watches;            /* of struct coord_watch, by id */
     uint64_t last_watch_id, last_handle;
 
     coord_session_callback *callback;
@@ -207,6 +216,8 @@ typedef void call_take(void *context, const Coord__V1__Answer *answer);
 
 struct waiter {
     struct list link;
+    /* Instead of all below, if it is no thread that waits. session.mutex is held. */
+    void (*answered)(struct waiter *w, const struct client_effect *effect);
     pthread_cond_t done_cond;
     bool done;
     enum err status;
@@ -233,7 +244,13 @@ coord_error call_close(const struct call *c);
 /* Waits until the session is SAFE: COORD_OK, EXPIRED, TIMEOUT, CANCELLED. */
 coord_error call_until_safe(const struct call *c);
 void waiter_answered(struct waiter *w, const struct client_effect *effect);
+void waiter_detail(struct waiter *w, const struct client_effect *effect);
 int64_t deadline_of(int64_t timeout_ms); /* from now; COORD_FOREVER: NEVER_NS */
+
+/* ---- calls that do not block (api_async.c) ---- */
+
+/* Runs the callbacks and frees the list's elements; from the callback thread. */
+void asyncs_tell(struct coord_session *s, struct list *results);
 
 /* ---- errors (error.c) ---- */
 
@@ -248,6 +265,18 @@ coord_error path_take(const struct coord_client *client, const char *name, const
                       char **ret);
 coord_error check_deadline(int64_t deadline_ms);
 coord_error check_content(const void *content, size_t length);
+
+/* What a write asks for, as a message that points into itself and its arguments. */
+struct put_message {
+    Coord__V1__Condition condition;
+    Coord__V1__Put put;
+    Coord__V1__Write write;
+};
+void put_message_init(struct put_message *m, char *path, const void *content, size_t length,
+                      const coord_write_options *o);
+const coord_write_options *write_options_or_default(const coord_write_options *options);
+/* `flags` is what the call knows. */
+coord_error write_options_check(const coord_write_options *o, uint32_t flags);
 
 /* ---- handles ---- */
 
