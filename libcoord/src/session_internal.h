@@ -86,7 +86,6 @@ struct client_watch {
     bool content, lock;
     bool answered;       /* the first answer came; `kept` if it is not told yet */
     bool asked;          /* on this link */
-    bool exists;         /* the node, as far as was told */
     uint64_t token;      /* 0 once told */
     int64_t deadline_ns; /* of the token */
     uint64_t request;    /* number of the registration on this link */

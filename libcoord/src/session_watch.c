@@ -187,7 +187,6 @@ void client_watch_answered(struct client_session *s, uint64_t request,
         return;
     }
     w->answered = true;
-    w->exists = answer->body_case == COORD__V1__ANSWER__BODY_STAT;
     w->seen = w->floor = answer->revision;
     if (s->state == CLIENT_SESSION_SAFE)
         tell(s, w, ERR_OK, answer);
@@ -210,11 +209,6 @@ void client_watch_event(struct client_session *s, const Coord__V1__Event *event)
         return;
     if (event->revision > w->seen)
         w->seen = event->revision;
-    /* A server does not know whether we know that there is no such node. */
-    bool deleted = event->kind == COORD__V1__EVENT__KIND__DELETED;
-    if (deleted && !w->exists)
-        return;
-    w->exists = !deleted;
     client_effect_add(s, CLIENT_EFFECT_WATCHED)->event = event;
 }
 

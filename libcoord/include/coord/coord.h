@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define COORD_API __attribute__((visibility("default")))
+#define COORD_API      __attribute__((visibility("default")))
 #define COORD_MUST_USE __attribute__((warn_unused_result))
 #else
 #define COORD_API
@@ -97,7 +97,10 @@ typedef struct coord_client_options {
     size_t size;
     int64_t connect_timeout_ms; /* for coord_client_open to find a server; default 10000 */
 } coord_client_options;
-#define COORD_CLIENT_OPTIONS_INIT {sizeof(coord_client_options), 10000}
+#define COORD_CLIENT_OPTIONS_INIT           \
+    {                                       \
+        sizeof(coord_client_options), 10000 \
+    }
 
 /* @endpoints "host:port,host:port,..." (also "unix:/path"); copied. Some servers of
  *            the cell are enough: the others are found.
@@ -127,13 +130,16 @@ typedef void coord_session_callback(void *context, coord_session *session,
 
 typedef struct coord_session_options {
     size_t size;
-    uint32_t ttl_ms;   /* lease: 2000 to 60000; default 12000 */
-    uint32_t grace_ms; /* how long calls wait in jeopardy; default 45000 */
+    uint32_t ttl_ms;                  /* lease: 2000 to 60000; default 12000 */
+    uint32_t grace_ms;                /* how long calls wait in jeopardy; default 45000 */
     coord_session_callback *callback; /* may be NULL */
     void *context;
     int64_t deadline_ms; /* for opening; default 10000 */
 } coord_session_options;
-#define COORD_SESSION_OPTIONS_INIT {sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000}
+#define COORD_SESSION_OPTIONS_INIT                                     \
+    {                                                                  \
+        sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000 \
+    }
 
 COORD_API COORD_MUST_USE coord_error coord_session_open(coord_client *client,
                                                         const coord_session_options *options,
@@ -191,9 +197,12 @@ typedef struct coord_write_options {
     uint64_t if_content_generation;
     const char *if_sequencer; /* the lock it names must be held still */
     uint64_t if_instance;
-    uint32_t flags;           /* COORD_CREATE, COORD_EPHEMERAL, COORD_PARENTS */
+    uint32_t flags; /* COORD_CREATE, COORD_EPHEMERAL, COORD_PARENTS */
 } coord_write_options;
-#define COORD_WRITE_OPTIONS_INIT {sizeof(coord_write_options), 0, NULL, 0, 0}
+#define COORD_WRITE_OPTIONS_INIT                   \
+    {                                              \
+        sizeof(coord_write_options), 0, NULL, 0, 0 \
+    }
 
 /* By name. @ret_content is NUL-terminated behind its length, to be freed with
  * coord_free; @ret_stat may be NULL. */
@@ -223,8 +232,8 @@ typedef struct coord_entry {
 typedef struct coord_listing {
     coord_entry *entries; /* in the order of their names, as bytes */
     size_t count;
-    uint64_t revision;    /* of the page */
-    bool more;            /* there are names behind the last one */
+    uint64_t revision; /* of the page */
+    bool more;         /* there are names behind the last one */
 } coord_listing;
 /* One page of children, behind the name @after (NULL: from the start); @limit 0:
  * as many as the server gives. To be freed with coord_listing_free. */
@@ -256,7 +265,7 @@ typedef struct coord_result {
     const char *detail;  /* as coord_error_detail, never NULL */
     const void *content; /* of a read that succeeded, NUL-terminated behind its length */
     size_t length;
-    coord_stat stat;     /* of the node; size 0 in it: none */
+    coord_stat stat; /* of the node; size 0 in it: none */
 } coord_result;
 
 /* From the client's callback thread, one at a time. It may begin other calls of
@@ -290,15 +299,15 @@ typedef void coord_done_callback(void *context, const coord_result *result);
 COORD_API COORD_MUST_USE coord_error coord_set_async(coord_session *session, const char *path,
                                                      const void *content, size_t length,
                                                      const coord_write_options *options,
-                                                     int64_t deadline_ms,
-                                                     coord_done_callback *done, void *context);
+                                                     int64_t deadline_ms, coord_done_callback *done,
+                                                     void *context);
 /**
  * Begin what coord_get() does, and return at once. All else as of coord_set_async(),
  * but a read past its deadline is always COORD_ERR_TIMEOUT.
  */
 COORD_API COORD_MUST_USE coord_error coord_get_async(coord_session *session, const char *path,
-                                                     int64_t deadline_ms,
-                                                     coord_done_callback *done, void *context);
+                                                     int64_t deadline_ms, coord_done_callback *done,
+                                                     void *context);
 
 /* ---- locks ---- */
 
@@ -354,8 +363,7 @@ typedef struct coord_sequencer {
 } coord_sequencer;
 /* Take one apart, without a session: a resource server keeps the highest
  * (instance, generation) seen of a path and refuses older ones. */
-COORD_API COORD_MUST_USE coord_error coord_sequencer_parse(const char *text,
-                                                           coord_sequencer *ret);
+COORD_API COORD_MUST_USE coord_error coord_sequencer_parse(const char *text, coord_sequencer *ret);
 /* Negative, 0, positive as a is older than, equal to, newer than b; they must
  * name the same cell and path, else *ret_comparable is false. */
 COORD_API int coord_sequencer_compare(const coord_sequencer *a, const coord_sequencer *b,
@@ -376,7 +384,7 @@ typedef struct coord_event {
     coord_event_kind kind;
     const char *path;
     uint64_t revision;
-    bool exists;       /* then stat is what the node became */
+    bool exists; /* then stat is what the node became */
     coord_stat stat;
 } coord_event;
 
@@ -389,11 +397,11 @@ enum { COORD_WATCH_CONTENT = 1, COORD_WATCH_LOCK = 2 };
  * NULL) is the state that the events start from; size 0 in it: no such node. An
  * event precedes any answer that shows its state. Across a lost link or a change
  * of leader, or if the application leaves 1024 events of one watch waiting, the
- * last state is never missed; states between may be. The first events may come
- * before this call has returned. */
+ * last state is never missed; states between may be. After a lost link that a node
+ * is missing may be told again, for it may have come and gone. The first events may
+ * come before this call has returned. */
 COORD_API COORD_MUST_USE coord_error coord_watch_open(coord_session *session, const char *path,
-                                                      uint32_t what,
-                                                      coord_watch_callback *callback,
+                                                      uint32_t what, coord_watch_callback *callback,
                                                       void *context, int64_t deadline_ms,
                                                       coord_stat *ret_stat,
                                                       coord_watch **ret_watch);
@@ -440,8 +448,8 @@ typedef struct coord_member {
 typedef struct coord_status {
     char cell[33];
     char *cell_name;
-    uint64_t revision;   /* of the leader, or the highest seen */
-    uint32_t leader;     /* member id, 0 if nobody leads */
+    uint64_t revision; /* of the leader, or the highest seen */
+    uint32_t leader;   /* member id, 0 if nobody leads */
     coord_member *members;
     size_t members_count;
 } coord_status;
