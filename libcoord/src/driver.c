@@ -129,7 +129,8 @@ static void publish_id(struct coord_session *s)
         return;
     pthread_mutex_lock(&s->client->mutex);
     s->id = client_session_id(s->pure);
-    CHECK(avl_insert(&s->client->by_id, &s->by_id, &s->id, by_session_id) == NULL);
+    if (avl_insert(&s->client->by_id, &s->by_id, &s->id, by_session_id) != NULL)
+        s->id = 0; /* no cell gives one id to two: it gets no KeepAlive answered */
     pthread_mutex_unlock(&s->client->mutex);
 }
 
