@@ -149,6 +149,11 @@ void requests_expire(struct replica *r, uint64_t session)
 static void serve(struct replica *r, struct client_stream *s, uint64_t seq,
                   const Coord__V1__Read *read)
 {
+    if (streams_sent(r, s) > STREAM_READ_BYTES_MAX) {
+        streams_answer_status(r, s, seq, true, COORD__V1__STATUS__THROTTLED,
+                              "too much is asked for at once");
+        return;
+    }
     buffer_clear(&r->scratch);
     state_read(r->state, read, leases_left_ms, r, &r->scratch);
     streams_answer(r, s, seq, true, buffer_slice(&r->scratch));
@@ -201,101 +206,126 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
     buffer_release(&packed);
 }
 
-void requests_park(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t wait_slot,
+/* ---- requests that wait ---- */
+
+void requests_park(struct replica *r, struct client_stream *s, uint64_t wait_slot,
                    struct slice bytes)
 {
-    struct parked *p;
+    struct parked *p = check_calloc(1, sizeof *p + bytes.length);
 
-    if (s->parked_count == STREAM_PARKED_MAX) {
-        if (s->kind != REPLICA_STREAM_KEEPALIVE)
-            streams_answer_status(r, s, seq, true, COORD__V1__STATUS__THROTTLED,
-                                  "too many reads are waiting");
-        return;
-    }
-    p = check_calloc(1, sizeof *p + bytes.length);
-    p->stream = s->id;
-    p->seq = seq;
     p->wait_slot = wait_slot;
     p->length = bytes.length;
     if (bytes.length > 0)
         memcpy(p->bytes, bytes.data, bytes.length);
-    list_append(&r->parked, &p->place);
+    list_append(&s->parked, &p->place);
     s->parked_count++;
+    s->parked_bytes += bytes.length;
+    list_remove(&s->waiting);
+    list_append(&r->waiting, &s->waiting);
 }
 
-void requests_read(struct replica *r, struct client_stream *s, uint64_t seq,
-                   const Coord__V1__Read *read)
+static void drop(struct client_stream *s, struct parked *p)
+{
+    s->parked_count--;
+    s->parked_bytes -= p->length;
+    list_remove(&p->place);
+    if (s->parked_count == 0)
+        list_remove(&s->waiting);
+    free(p);
+}
+
+void requests_drop_parked(struct client_stream *s)
+{
+    struct list *at;
+
+    while ((at = list_first(&s->parked)) != NULL)
+        drop(s, container_of(at, struct parked, place));
+}
+
+static void look_now(struct replica *r, struct client_stream *s, const Coord__V1__Request *q)
+{
+    if (q->kind_case == COORD__V1__REQUEST__KIND_READ)
+        serve(r, s, q->seq, q->read);
+    else if (q->kind_case == COORD__V1__REQUEST__KIND_WATCH)
+        watches_add(r, s, q->seq, q->watch);
+    else
+        watches_remove(r, s, q->unwatch->id);
+}
+
+/* Only what is applied under a valid lease is the present; and what a stream
+ * asked for is served in the order of asking. */
+void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q)
 {
     struct buffer packed = BUFFER_INIT;
+    size_t length;
 
-    if (read->op_case == COORD__V1__READ__OP_STATUS) {
-        serve_status(r, s, seq);
+    if (q->kind_case == COORD__V1__REQUEST__KIND_READ &&
+        q->read->op_case == COORD__V1__READ__OP_STATUS) {
+        serve_status(r, s, q->seq);
         return;
     }
-    if (read->op_case == COORD__V1__READ__OP__NOT_SET) {
-        streams_answer_status(r, s, seq, true, COORD__V1__STATUS__INVALID, "read: has no kind");
+    if (q->kind_case == COORD__V1__REQUEST__KIND_READ &&
+        q->read->op_case == COORD__V1__READ__OP__NOT_SET) {
+        streams_answer_status(r, s, q->seq, true, COORD__V1__STATUS__INVALID, "read: has no kind");
         return;
     }
-    if (paxos_applied(r->paxos) >= s->last_slot && replica_lease_valid(r)) {
-        serve(r, s, seq, read);
+    if (s->parked_count == 0 && paxos_applied(r->paxos) >= s->last_slot && replica_lease_valid(r)) {
+        look_now(r, s, q);
         return;
     }
-    coord__v1__read__pack(read, buffer_extend(&packed, coord__v1__read__get_packed_size(read)));
-    requests_park(r, s, seq, s->last_slot, buffer_slice(&packed));
+    length = coord__v1__request__get_packed_size(q);
+    if (s->parked_count >= STREAM_PARKED_MAX ||
+        s->parked_bytes + length > STREAM_PARKED_BYTES_MAX) {
+        streams_answer_status(r, s, q->seq, true, COORD__V1__STATUS__THROTTLED,
+                              "too many requests are waiting");
+        return;
+    }
+    coord__v1__request__pack(q, buffer_extend(&packed, length));
+    requests_park(r, s, s->last_slot, buffer_slice(&packed));
     buffer_release(&packed);
 }
 
-static void unpark(struct replica *r, struct client_stream *s, const struct parked *p)
+static void unpark(struct replica *r, struct client_stream *s, struct slice bytes)
 {
     ProtobufCAllocator allocator = arena_allocator(&r->arena);
-    struct slice bytes = slice_of(p->bytes, p->length);
-    Coord__V1__Read *read;
+    Coord__V1__Request *q;
 
     if (s->kind == REPLICA_STREAM_KEEPALIVE) {
         streams_beats(r, s, bytes);
     } else {
-        read = coord__v1__read__unpack(&allocator, bytes.length, bytes.data);
-        CHECK(read != NULL); /* it was packed here */
-        serve(r, s, p->seq, read);
+        q = coord__v1__request__unpack(&allocator, bytes.length, bytes.data);
+        CHECK(q != NULL); /* it was packed here */
+        look_now(r, s, q);
     }
     arena_reset(&r->arena);
 }
 
-static void drop(struct parked *p, struct client_stream *s)
+static void unpark_stream(struct replica *r, struct client_stream *s)
 {
-    if (s != NULL)
-        s->parked_count--;
-    list_remove(&p->place);
-    free(p);
+    struct list *at;
+
+    while ((at = list_first(&s->parked)) != NULL && !s->closing) {
+        struct parked *p = container_of(at, struct parked, place);
+
+        if (paxos_applied(r->paxos) < p->wait_slot)
+            return;
+        unpark(r, s, slice_of(p->bytes, p->length));
+        if (!s->closing) /* ending a stream drops what it had parked */
+            drop(s, p);
+    }
 }
 
 void requests_unpark(struct replica *r)
 {
-    struct list *at = r->parked.next;
+    struct list *at = r->waiting.next;
 
-    if (list_empty(&r->parked) || !replica_lease_valid(r))
+    if (!replica_lease_valid(r))
         return;
-    while (at != &r->parked) {
-        struct parked *p = container_of(at, struct parked, place);
-        struct client_stream *s = streams_find(r, p->stream);
+    while (at != &r->waiting) {
+        struct client_stream *s = container_of(at, struct client_stream, waiting);
 
         at = at->next;
-        if (s != NULL && !s->closing && paxos_applied(r->paxos) < p->wait_slot)
-            continue;
-        if (s != NULL && !s->closing)
-            unpark(r, s, p);
-        drop(p, s);
-    }
-}
-
-void requests_drop_parked(struct replica *r)
-{
-    struct list *at;
-
-    while ((at = list_first(&r->parked)) != NULL) {
-        struct parked *p = container_of(at, struct parked, place);
-
-        drop(p, streams_find(r, p->stream));
+        unpark_stream(r, s);
     }
 }
 
@@ -308,7 +338,11 @@ void requests_execute(struct replica *r, struct client_stream *s,
 
     if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST_READ &&
         (r->leading || m->read->op_case == COORD__V1__READ__OP_STATUS)) {
-        requests_read(r, s, 0, m->read);
+        Coord__V1__Request q = COORD__V1__REQUEST__INIT;
+
+        q.kind_case = COORD__V1__REQUEST__KIND_READ;
+        q.read = m->read;
+        requests_look(r, s, &q);
     } else if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST__NOT_SET) {
         streams_answer_status(r, s, 0, true, COORD__V1__STATUS__INVALID, "request: has no kind");
     } else if (!r->leading) {
