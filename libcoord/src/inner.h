@@ -264,7 +264,26 @@ __attribute__((format(printf, 2, 3))) coord_error fail(coord_error e, const char
 coord_error path_take(const struct coord_client *client, const char *name, const char *path,
                       char **ret);
 coord_error check_deadline(int64_t deadline_ms);
+/* What all calls by name have in common; *ret_path is as of path_take. */
+coord_error check_by_name(const struct coord_session *session, const char *path,
+                          int64_t deadline_ms, char **ret_path);
 coord_error check_content(const void *content, size_t length);
+
+/* ---- what is asked of a node (node_call.c) ---- */
+
+coord_error call_get(const struct call *call, char *path, uint64_t instance, void **ret_content,
+                     size_t *ret_length, coord_stat *ret_stat);
+coord_error call_stat(const struct call *call, char *path, coord_stat *ret_stat);
+coord_error call_put(const struct call *call, char *path, const void *content, size_t length,
+                     const coord_write_options *o, coord_stat *ret_stat);
+coord_error call_create(const struct call *call, char *path, const void *content, size_t length,
+                        const coord_write_options *o, coord_stat *ret_stat);
+/* `handle`: of the lock that the caller holds on it, or 0. */
+coord_error call_delete(const struct call *call, char *path, const coord_write_options *o,
+                        uint64_t handle);
+/* INTERNAL: a server says OK and does not show what was asked for. */
+coord_error call_odd_answer(void);
+void stat_take(coord_stat *ret, const Coord__V1__Stat *stat);
 
 /* What a write asks for, as a message that points into itself and its arguments. */
 struct put_message {
@@ -314,7 +333,5 @@ struct coord_watch {
 struct coord_watch *session_watch(struct coord_session *s, uint64_t id);
 void session_watch_link(struct coord_session *s, struct coord_watch *w);
 void watch_unref(struct coord_watch *w);
-
-void stat_take(coord_stat *ret, const Coord__V1__Stat *stat);
 
 #endif
