@@ -148,8 +148,8 @@ void truth_writes(struct truth *t, uint32_t id, const struct disk *d, const stru
         journal_fail(t->journal, VERDICT_SAFETY,
                      "member %" PRIu32 " forgets its longest lease, %" PRIu32 " ms", id,
                      d->durable.longest_lease_ms);
-    if (job->promise > promised)
-        promised = job->promise;
+    /* A row and a higher promise in one write: the row was accepted first, and
+     * found no space until now. */
     for (uint32_t i = 0; i < job->entries_count; i++) {
         check_row(t, id, d, promised, &job->entries[i]);
         take_row(t, id, &job->entries[i]);
