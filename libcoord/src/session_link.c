@@ -89,10 +89,10 @@ static bool connect_next(struct client_session *s, bool any)
 /* Leaves what may still come from the stream without effect. */
 static void unlink_stream(struct client_session *s)
 {
-    if (s->link == CLIENT_LINK_ATTACHED) {
+    if (s->link == CLIENT_LINK_ATTACHED)
         client_calls_unlinked(s);
+    if (s->link == CLIENT_LINK_ATTACHED || s->link == CLIENT_LINK_BEGINNING)
         client_watches_unlinked(s);
-    }
     s->link = CLIENT_LINK_NONE;
     s->beat_since_ns = 0;
     s->retry_at_ns = NEVER_NS;
@@ -181,6 +181,10 @@ void client_link_up(struct client_session *s)
     if (s->id == 0 && s->open_sent_ns == 0)
         s->open_sent_ns = s->now_ns;
     client_wire_begin(s);
+    /* In the same message, so that no answer which the server holds for this
+     * session comes before the events that belong before it. */
+    s->sending = s->out->count;
+    client_watches_send(s);
 }
 
 void client_link_attached(struct client_session *s)

@@ -138,13 +138,14 @@ static void ask(struct client_session *s, struct client_watch *w)
 
 void client_watches_send(struct client_session *s)
 {
-    if (s->link != CLIENT_LINK_ATTACHED)
+    bool coming_back = s->link == CLIENT_LINK_BEGINNING && s->id != 0;
+    if (s->link != CLIENT_LINK_ATTACHED && !coming_back)
         return;
     for (struct list *at = s->watch_queue.next, *next; at != &s->watch_queue; at = next) {
         next = at->next;
         struct client_watch *w = container_of(at, struct client_watch, link);
         /* A new one is a call, and waits until the session is safe. */
-        if (!w->answered && s->state != CLIENT_SESSION_SAFE)
+        if (!w->answered && (s->state != CLIENT_SESSION_SAFE || coming_back))
             continue;
         if (w->retry_at_ns <= s->now_ns)
             ask(s, w);
