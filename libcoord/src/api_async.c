@@ -135,7 +135,7 @@ coord_error coord_set_async(coord_session *session, const char *path, const void
                             size_t length, const coord_write_options *options, int64_t deadline_ms,
                             coord_done_callback *done, void *context)
 {
-    char *inside;
+    char *inside = NULL;
     const coord_write_options *o = write_options_or_default(options);
     coord_error e = begin(session, path, deadline_ms, done, &inside);
     if (e != COORD_OK)
@@ -156,7 +156,7 @@ coord_error coord_set_async(coord_session *session, const char *path, const void
 coord_error coord_get_async(coord_session *session, const char *path, int64_t deadline_ms,
                             coord_done_callback *done, void *context)
 {
-    char *inside;
+    char *inside = NULL;
     coord_error e = begin(session, path, deadline_ms, done, &inside);
     if (e != COORD_OK)
         return e;

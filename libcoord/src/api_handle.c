@@ -31,7 +31,7 @@ static coord_error find_or_make(const struct call *call, char *path, uint32_t fl
 coord_error coord_open(coord_session *session, const char *path, uint32_t flags,
                        int64_t deadline_ms, coord_node **ret_node)
 {
-    char *inside;
+    char *inside = NULL;
     coord_stat stat = {.size = 0};
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)

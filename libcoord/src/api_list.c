@@ -43,7 +43,7 @@ static void take_children(void *context, const Coord__V1__Answer *answer)
 coord_error coord_list(coord_session *session, const char *path, const char *after, uint32_t limit,
                        int64_t deadline_ms, coord_listing **ret_listing)
 {
-    char *inside;
+    char *inside = NULL;
     coord_listing *listing = NULL;
     coord_error e = begin(session, deadline_ms, ret_listing);
     if (e == COORD_OK)
@@ -128,7 +128,7 @@ static void take_locks(void *context, const Coord__V1__Answer *answer)
 coord_error coord_locks(coord_session *session, const char *path, const char *after, uint32_t limit,
                         int64_t deadline_ms, coord_lock_listing **ret_listing)
 {
-    char *inside, *behind = NULL;
+    char *inside = NULL, *behind = NULL;
     coord_lock_listing *listing = NULL;
     coord_error e = begin(session, deadline_ms, ret_listing);
     if (e == COORD_OK)

@@ -6,7 +6,7 @@
 coord_error coord_get(coord_session *session, const char *path, int64_t deadline_ms,
                       void **ret_content, size_t *ret_length, coord_stat *ret_stat)
 {
-    char *inside;
+    char *inside = NULL;
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
         return e;
@@ -24,7 +24,7 @@ coord_error coord_get(coord_session *session, const char *path, int64_t deadline
 coord_error coord_stat_get(coord_session *session, const char *path, int64_t deadline_ms,
                            coord_stat *ret_stat)
 {
-    char *inside;
+    char *inside = NULL;
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
         return e;
@@ -41,7 +41,7 @@ coord_error coord_stat_get(coord_session *session, const char *path, int64_t dea
 coord_error coord_set(coord_session *session, const char *path, const void *content, size_t length,
                       const coord_write_options *options, int64_t deadline_ms, coord_stat *ret_stat)
 {
-    char *inside;
+    char *inside = NULL;
     const coord_write_options *o = write_options_or_default(options);
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
@@ -61,7 +61,7 @@ coord_error coord_create(coord_session *session, const char *path, const void *c
                          size_t length, const coord_write_options *options, int64_t deadline_ms,
                          coord_stat *ret_stat)
 {
-    char *inside;
+    char *inside = NULL;
     const coord_write_options *o = write_options_or_default(options);
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
@@ -83,7 +83,7 @@ coord_error coord_create(coord_session *session, const char *path, const void *c
 coord_error coord_delete(coord_session *session, const char *path,
                          const coord_write_options *options, int64_t deadline_ms)
 {
-    char *inside;
+    char *inside = NULL;
     const coord_write_options *o = write_options_or_default(options);
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)

@@ -93,6 +93,7 @@ static coord_error submit(const struct call *c, struct client_event *event, call
         pthread_cond_wait(&w.done_cond, &s->mutex);
     pthread_mutex_unlock(&s->mutex);
     pthread_cond_destroy(&w.done_cond);
+    event->token = 0; /* it named this frame */
     return outcome(&w);
 }
 

@@ -159,7 +159,7 @@ static void call_back(struct dispatch_item *i)
         asyncs_tell(i->session, &i->results);
     else if (i->session != NULL)
         i->session->callback(i->session->context, i->session, i->state);
-    else
+    else if (i->watch != NULL)
         i->watch->callback(i->watch->context, &i->event);
 }
 

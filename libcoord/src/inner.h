@@ -255,7 +255,10 @@ void asyncs_tell(struct coord_session *s, struct list *results);
 /* ---- errors (error.c) ---- */
 
 void detail_clear(void);
-__attribute__((format(printf, 2, 3))) coord_error fail(coord_error e, const char *format, ...);
+__attribute__((format(printf, 1, 2))) void detail_set(const char *format, ...);
+/* The error, after its detail was set. A macro, so that it is plain to see for an
+ * analyzer what comes of it. */
+#define fail(error, ...) (detail_set(__VA_ARGS__), (error))
 
 /* ---- arguments (path.c) ---- */
 
