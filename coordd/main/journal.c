@@ -280,6 +280,21 @@ static void take_reads(struct list *reads, journal_take_event *take, void *conte
     }
 }
 
+/* The log thread writes nothing while full_from is set, so what the steps before
+ * this one handed out is dropped with the rest: the core is told of all of it. */
+static void take_full(struct journal *j, uint64_t full_from, journal_take_event *take,
+                      void *context)
+{
+    struct replica_event event = {.kind = REPLICA_EVENT_PERSIST_FULL, .sequence = full_from};
+
+    lock(j);
+    effects_move(&j->taken, &j->waiting);
+    j->full_from = 0;
+    unlock(j);
+    effects_clear(&j->taken);
+    take(context, &event);
+}
+
 void journal_take(struct journal *j, journal_take_event *take, void *context)
 {
     struct list reads, *first;
@@ -287,10 +302,6 @@ void journal_take(struct journal *j, journal_take_event *take, void *context)
     lock(j);
     uint64_t persisted = j->persisted, full_from = j->full_from;
     j->persisted = 0;
-    if (full_from != 0) {
-        effects_move(&j->done, &j->waiting);
-        j->full_from = 0;
-    }
     effects_move(&j->taken, &j->done);
     while ((first = list_first(&j->reads_done)) != NULL) {
         list_remove(first);
@@ -302,9 +313,8 @@ void journal_take(struct journal *j, journal_take_event *take, void *context)
     struct replica_event event = {.kind = REPLICA_EVENT_PERSISTED, .sequence = persisted};
     if (persisted != 0)
         take(context, &event);
-    event = (struct replica_event){.kind = REPLICA_EVENT_PERSIST_FULL, .sequence = full_from};
     if (full_from != 0)
-        take(context, &event);
+        take_full(j, full_from, take, context);
     take_reads(&reads, take, context);
 }
 

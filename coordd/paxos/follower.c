@@ -111,7 +111,7 @@ static bool take_entries(struct paxos *p, const struct message *m, struct paxos_
     struct acceptor *a = &p->acceptor;
 
     if (m->previous_slot > a->held)
-        return true;
+        return !a->full; /* without space nothing that is sent again could be taken */
     for (uint32_t i = 0; i < m->entries_count; i++) {
         const struct log_entry *entry = &m->entries[i];
         const struct log_entry *mine = log_get(&a->log, entry->slot);

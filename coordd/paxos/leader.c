@@ -116,7 +116,7 @@ void leader_begin(struct paxos *p, struct paxos_effects *out)
         peer->progress_ns = p->now_ns;
     }
     for (uint64_t i = 0; i < r->best_count; i++) {
-        if (r->first_slot + i <= chosen)
+        if (r->base + i <= chosen)
             continue; /* learned meanwhile */
         if (r->best[i].value == NULL)
             propose_empty(p, ENTRY_NOOP, out);
@@ -319,6 +319,23 @@ static void count(struct paxos *p, struct paxos_effects *out)
     found(p, out);
 }
 
+/* Every message behind a gap reports it; one rewinding is enough, until it has had
+ * time to arrive. Else two messages in flight beget four. */
+static void on_gap(struct paxos *p, struct leader_peer *peer, uint64_t held)
+{
+    if (peer->next <= held + 1 || held >= p->leader.next_slot ||
+        (peer->gap_ns != 0 && peer->gap_held == held &&
+         p->now_ns - peer->gap_ns < ms_to_ns(LEADER_RESEND_MS)))
+        return;
+    peer->gap_held = held;
+    peer->gap_ns = p->now_ns;
+    peer->held = held > peer->held ? held : peer->held;
+    peer->anchor = held;
+    peer->next = held + 1;
+    peer->read_token = 0;
+    p->leader.dirty = true;
+}
+
 void leader_on_accepted(struct paxos *p, uint32_t from, const struct message *m,
                         struct paxos_effects *out)
 {
@@ -343,13 +360,8 @@ void leader_on_accepted(struct paxos *p, uint32_t from, const struct message *m,
             peer->next = peer->held + 1;
         l->dirty = true;
     }
-    if (m->gap && peer->next > m->held + 1) {
-        peer->held = m->held > peer->held ? m->held : peer->held;
-        peer->anchor = m->held;
-        peer->next = m->held + 1;
-        peer->read_token = 0;
-        l->dirty = true;
-    }
+    if (m->gap)
+        on_gap(p, peer, m->held);
     count(p, out);
 }
 

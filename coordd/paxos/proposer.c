@@ -34,19 +34,35 @@ void proposer_stand(struct paxos *p, struct paxos_effects *out)
 
 /* ---- collecting ---- */
 
+/* A promiser knows slots to here to be chosen: their values will be fetched, and
+ * what others reported for them is not needed. */
+static void forget_through(struct proposer *r, uint64_t chosen)
+{
+    uint64_t drop = chosen < r->base ? 0 : chosen + 1 - r->base;
+    uint64_t kept = drop < r->best_count ? r->best_count - drop : 0;
+
+    if (drop == 0)
+        return;
+    for (uint64_t i = 0; i < r->best_count - kept; i++)
+        blob_unref(r->best[i].value);
+    if (kept > 0)
+        memmove(r->best, r->best + drop, kept * sizeof *r->best);
+    r->best_count = kept;
+    r->base = chosen + 1;
+}
+
 /* The value of the highest ballot wins its slot. */
 static void offer(struct proposer *r, const struct log_entry *entry)
 {
-    uint64_t at = entry->slot - r->first_slot;
+    uint64_t at = entry->slot - r->base;
 
-    CHECK(entry->slot >= r->first_slot);
+    if (entry->slot < r->base)
+        return;
     if (at >= r->best_capacity) {
-        uint64_t capacity = r->best_capacity == 0 ? 16 : r->best_capacity;
-
-        while (capacity <= at)
-            capacity *= 2;
-        r->best = check_realloc(r->best, capacity * sizeof *r->best);
-        r->best_capacity = capacity;
+        r->best_capacity = r->best_capacity == 0 ? 16 : r->best_capacity;
+        while (r->best_capacity <= at)
+            r->best_capacity *= 2;
+        r->best = check_realloc(r->best, r->best_capacity * sizeof *r->best);
     }
     for (; r->best_count <= at; r->best_count++)
         r->best[r->best_count] = (struct log_entry){0};
@@ -123,6 +139,7 @@ void proposer_on_promise(struct paxos *p, uint32_t from, const struct message *m
         f->chosen = m->chosen;
         f->through = m->chosen > r->first_slot - 1 ? m->chosen : r->first_slot - 1;
         f->next_chunk = 0;
+        forget_through(r, m->chosen);
     }
     if (m->chunk != f->next_chunk || m->chosen != f->chosen)
         return; /* part of another sending of the same; that will be complete or come again */
@@ -166,7 +183,7 @@ void proposer_on_persisted(struct paxos *p, struct paxos_effects *out)
         !acceptor_promise_durable(&p->acceptor))
         return;
     r->phase = PROPOSER_PREPARING;
-    r->first_slot = p->acceptor.chosen + 1;
+    r->first_slot = r->base = p->acceptor.chosen + 1;
     r->sent_ns = p->now_ns;
     self->done = true;
     self->chosen = p->acceptor.chosen;

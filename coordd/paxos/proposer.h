@@ -27,7 +27,8 @@ struct proposer {
     int64_t sent_ns;     /* when Prepare first left */
     int64_t attempt_until_ns, resend_at_ns;
     struct proposer_from from[PAXOS_MEMBERS_MAX];
-    struct log_entry *best; /* owned, with references; by slot from first_slot; value NULL: none */
+    uint64_t base;          /* of `best`: what lies below is known to be chosen by somebody */
+    struct log_entry *best; /* owned, with references; by slot from base; value NULL: none */
     uint64_t best_count, best_capacity;
     uint64_t recover_through; /* highest chosen index among the promises */
     uint32_t source;          /* index of the member that reported it */

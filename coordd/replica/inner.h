@@ -22,17 +22,21 @@
 #include "libcoord/base/units.h"
 
 enum {
-    ARENA_BYTES_MAX = 64 * 1024 * 1024, /* of one message, decoded */
-    PRINCIPAL_BYTES_MAX = 255,          /* longer ones are cut */
-    STREAM_WATCHES_MAX = 4096,          /* beyond it QUOTA */
-    STREAM_PARKED_MAX = 4096,           /* reads that wait; beyond it THROTTLED */
-    PROGRESS_MS = 5000,                 /* between two marks to a stream with watches */
-    CATCH_UP_EVENTS_MAX = 20000,        /* of the history, looked at for one watch; else RESYNC */
-    CATCH_UP_BYTES_MAX = 512 * 1024,    /* sent to it at once; else RESYNC */
-    STREAM_FLUSH_BYTES = 256 * 1024,    /* a message to a client is closed at this size */
-    PIPELINE_COMMANDS_MIN = 64,         /* a smaller batch waits for the slot under way */
+    ARENA_BYTES_MAX = 64 * 1024 * 1024,    /* of one message, decoded */
+    PRINCIPAL_BYTES_MAX = 255,             /* longer ones are cut */
+    STREAM_WATCHES_MAX = 4096,             /* beyond it QUOTA */
+    STREAM_PARKED_MAX = 4096,              /* requests that wait; beyond it THROTTLED */
+    STREAM_PARKED_BYTES_MAX = 1024 * 1024, /* of them; beyond it THROTTLED */
+    /* Sent on a stream in one step; beyond it the stream ends. */
+    STREAM_STEP_BYTES_MAX = 8 * 1024 * 1024,
+    KEEPALIVE_BEATS_MAX = 8192,      /* in one message; more end the stream */
+    PROGRESS_MS = 5000,              /* between two marks to a stream with watches */
+    CATCH_UP_EVENTS_MAX = 20000,     /* of the history, looked at for one watch; else RESYNC */
+    CATCH_UP_BYTES_MAX = 512 * 1024, /* sent to it at once; else RESYNC */
+    STREAM_FLUSH_BYTES = 256 * 1024, /* a message to a client is closed at this size */
+    PIPELINE_COMMANDS_MIN = 64,      /* a smaller batch waits for the slot under way */
     PIPELINE_BYTES_MIN = 64 * 1024,
-    LEASE_SLACK_MS = 100, /* by which expiry is later than the lease */
+    LEASE_SLACK_MS = 250, /* by which expiry is later than the lease */
     LEASE_STALL_MS = 200, /* longer between two steps: we stalled, not the clients */
 };
 
@@ -44,11 +48,16 @@ struct client_stream {
     enum replica_stream_kind kind;
     char principal[PRINCIPAL_BYTES_MAX + 1];
     uint8_t random[16];
-    bool begun;         /* SESSION: Open or Attach came; EXECUTE: the request came */
-    bool closing;       /* its end is under way: what it says is ignored */
-    uint64_t session;   /* once it is opened or attached */
-    uint64_t last_slot; /* of its last write: later reads wait for it */
+    bool begun;          /* SESSION: Open or Attach came; EXECUTE: the request came */
+    bool closing;        /* its end is under way: what it says is ignored */
+    uint64_t session;    /* once it is opened or attached */
+    uint64_t last_slot;  /* of its last write: later reads wait for it */
+    struct list waiting; /* in replica.waiting while something is parked */
+    struct list parked;  /* of struct parked, in the order in which they came */
     uint32_t parked_count;
+    size_t parked_bytes;
+    uint64_t step; /* the last in which something was sent, and how much */
+    size_t step_bytes;
     uint64_t last_event_revision; /* of the item queued last, 0: no event */
     struct avl watches;           /* of struct watch, by id */
     bool lagging;                 /* too much waits to leave: its watches are told nothing */
@@ -57,15 +66,13 @@ struct client_stream {
     struct buffer out;
 };
 
-/* A read that cannot be served yet. */
+/* A request that cannot be served yet. */
 struct parked {
     struct list place;
-    uint64_t stream;
-    uint64_t seq;
     uint64_t wait_slot;
     uint64_t wait_round; /* of the leader's, to be answered by a quorum; 0: the lease will do */
     size_t length;
-    uint8_t bytes[]; /* a packed Read, or KeepAliveRequest */
+    uint8_t bytes[]; /* a packed Request that is no write, or a KeepAliveRequest */
 };
 
 /* A name that somebody watches; it need not exist. */
@@ -117,11 +124,12 @@ struct replica {
 
     struct effects *out; /* of the step under way */
     int64_t now_ns, wall_ms, last_step_ns;
+    int64_t wake_at_ns; /* as the last step asked */
 
     struct avl streams;
     struct list dirty;
-    struct list parked;
-    struct avl watched; /* of struct watched, by path */
+    struct list waiting; /* of struct client_stream */
+    struct avl watched;  /* of struct watched, by path */
 
     int64_t progress_at_ns; /* of the next marks */
 
@@ -131,7 +139,8 @@ struct replica {
 
     struct batch_queue queue;
     struct list in_flight; /* of struct batch, by slot */
-    bool leading;          /* established, and the cell is open */
+    uint64_t steps;
+    bool leading; /* established, and the cell is open */
     uint64_t leading_ballot;
     bool handing_over;         /* nothing new is taken */
     uint32_t successor;        /* member id, 0: whoever has most */
@@ -157,6 +166,8 @@ void streams_opened(struct replica *r, const struct replica_event *e);
 void streams_message(struct replica *r, const struct replica_event *e);
 void streams_closed(struct replica *r, const struct replica_event *e);
 struct client_stream *streams_find(const struct replica *r, uint64_t id);
+/* Bytes for this stream in the step under way. */
+size_t streams_sent(const struct replica *r, const struct client_stream *s);
 void streams_answer(struct replica *r, struct client_stream *s, uint64_t seq, bool read,
                     struct slice answer);
 void streams_answer_status(struct replica *r, struct client_stream *s, uint64_t seq, bool read,
@@ -186,16 +197,16 @@ void streams_free_all(struct replica *r);
 void requests_open(struct replica *r, struct client_stream *s, const Coord__V1__Open *open);
 void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t lowest,
                     const Coord__V1__Write *write);
-void requests_read(struct replica *r, struct client_stream *s, uint64_t seq,
-                   const Coord__V1__Read *read);
+/* A Request that is no write: served now, or parked. */
+void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q);
 void requests_execute(struct replica *r, struct client_stream *s,
                       const Coord__V1__ExecuteRequest *m);
-void requests_park(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t wait_slot,
+void requests_park(struct replica *r, struct client_stream *s, uint64_t wait_slot,
                    uint64_t wait_round, struct slice bytes);
 /* After each step: whether the round that reads wait for is answered. */
 void requests_rounds(struct replica *r);
 void requests_unpark(struct replica *r);
-void requests_drop_parked(struct replica *r);
+void requests_drop_parked(struct client_stream *s);
 void requests_expire(struct replica *r, uint64_t session);
 void requests_opened(struct replica *r, struct client_stream *s, struct slice encoded);
 void requests_deliver(struct replica *r, uint64_t slot);

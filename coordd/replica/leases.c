@@ -75,8 +75,14 @@ void leases_ended(struct replica *r, uint64_t session)
 {
     struct lease *l = leases_find(r, session);
 
-    if (l != NULL)
-        drop(r, l);
+    struct client_stream *s;
+
+    if (l == NULL)
+        return;
+    s = streams_find(r, l->stream);
+    drop(r, l);
+    if (s != NULL)
+        streams_end(r, s, STREAM_STATUS_OK, "the session is over");
 }
 
 /* The leader before handed over what is left of this lease. */
@@ -110,10 +116,11 @@ void leases_end(struct replica *r)
 
 void leases_step(struct replica *r)
 {
-    int64_t gap_ns = r->now_ns - r->last_step_ns;
+    int64_t late_ns = r->now_ns - ns_max(r->wake_at_ns, r->last_step_ns);
 
-    if (gap_ns > ms_to_ns(LEASE_STALL_MS))
-        r->stalled_ns += gap_ns;
+    /* Later than it asked to be woken: it was this process, or its machine. */
+    if (r->wake_at_ns != NEVER_NS && late_ns > ms_to_ns(LEASE_STALL_MS))
+        r->stalled_ns += late_ns;
 }
 
 /* No room for its Expire now: it is looked at again a slack later. No KeepAlive

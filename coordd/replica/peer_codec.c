@@ -250,6 +250,25 @@ static bool take_with_entries(struct message *m, const Coord__V1__Message *p)
     return m->entries_count == 0 || m->entries[0].slot == m->previous_slot + 1;
 }
 
+/* Numbers so large that counting on from them would wrap come from no replica. */
+static bool in_range(const struct message *m)
+{
+    const uint64_t numbers[] = {m->ballot, m->first_slot, m->last_slot, m->previous_slot,
+                                m->chosen, m->checkpoint, m->held,      m->round};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i] > PEER_NUMBER_MAX)
+            return false;
+    for (uint32_t i = 0; i < m->entries_count; i++) {
+        const struct log_entry *entry = &m->entries[i];
+
+        if (entry->slot > PEER_NUMBER_MAX || entry->ballot > PEER_NUMBER_MAX ||
+            (entry->kind == ENTRY_LEADER_START && entry->value->length != sizeof(uint64_t)))
+            return false;
+    }
+    return m->lease_ms <= PEER_LEASE_MS_MAX;
+}
+
 static bool take_message(struct message *m, const Coord__V1__Message *p)
 {
     switch (p->body_case) {
@@ -319,7 +338,7 @@ bool peer_decode(const struct replica_config *config, struct arena *arena, struc
     ret_envelope->from = envelope->from;
     ret_envelope->incarnation = envelope->incarnation;
     message = coord__v1__message__unpack(&allocator, envelope->body.len, envelope->body.data);
-    sound = message != NULL && take_message(ret, message);
+    sound = message != NULL && take_message(ret, message) && in_range(ret);
     if (!sound)
         message_release(ret);
 out:

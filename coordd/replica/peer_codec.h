@@ -10,6 +10,10 @@
 /* Of the configuration; it rises with each change of the members. */
 enum { PEER_EPOCH = 1 };
 
+/* Slots, ballots and rounds above it, and leases above that, are refused. */
+#define PEER_NUMBER_MAX (UINT64_MAX >> 2)
+enum { PEER_LEASE_MS_MAX = 60000 };
+
 struct peer_envelope {
     uint32_t from;
     uint64_t incarnation;

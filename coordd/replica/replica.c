@@ -47,7 +47,8 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
     state_output_init(&r->said);
     arena_init(&r->arena, ARENA_BYTES_MAX);
     list_init(&r->dirty);
-    list_init(&r->parked);
+    list_init(&r->waiting);
+    r->wake_at_ns = NEVER_NS;
     list_init(&r->in_flight);
     batch_queue_init(&r->queue);
     *ret = r;
@@ -70,7 +71,6 @@ void replica_free(struct replica *r)
 {
     if (r == NULL)
         return;
-    requests_drop_parked(r);
     streams_free_all(r);
     leases_end(r);
     delays_end(r);
@@ -282,7 +282,6 @@ static void follow_leadership(struct replica *r)
 
     if (r->leading && !leads_still(r)) {
         r->leading = false;
-        requests_drop_parked(r);
         streams_redirect_all(r);
         leases_end(r);
         delays_end(r);
@@ -346,6 +345,15 @@ static void to_paxos(struct replica *r, struct paxos_event *e)
     e->now_ns = r->now_ns;
     paxos_step(r->paxos, e, &r->owed);
     apply_chosen(r);
+}
+
+static void on_time(struct replica *r)
+{
+    struct paxos_event e = {.kind = PAXOS_EVENT_TIME};
+
+    to_paxos(r, &e);
+    drain(r);
+    follow_leadership(r);
 }
 
 static void peer_message(struct replica *r, const struct replica_event *e)
@@ -429,9 +437,10 @@ uint64_t replica_begin_round(struct replica *r)
 }
 
 /* What a leader does at the end of each step. */
-static void serve_step(struct replica *r)
+static void serve_step(struct replica *r, bool all_is_read)
 {
-    if (!r->handing_over) {
+    if (all_is_read &&
+        !r->handing_over) { /* the driver sends TIME when it has read all that came */
         leases_tick(r);
         delays_tick(r);
     }
@@ -454,12 +463,15 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
     r->out = out;
     r->now_ns = ns_max(r->now_ns, event->now_ns);
     r->wall_ms = event->wall_ms;
+    r->steps++;
     leases_step(r);
+    if (r->now_ns >= paxos_wake_at(r->paxos))
+        on_time(r); /* whoever leads no longer must know before it serves */
     dispatch(r, event);
     drain(r);
     follow_leadership(r);
     if (r->leading) {
-        serve_step(r);
+        serve_step(r, event->kind == REPLICA_EVENT_TIME);
         follow_leadership(r);
     }
     streams_flush(r);
@@ -469,5 +481,6 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
     if (r->leading)
         out->wake_at_ns = ns_min(ns_min(out->wake_at_ns, r->progress_at_ns),
                                  ns_min(leases_wake_at(r), delays_wake_at(r)));
+    r->wake_at_ns = out->wake_at_ns;
     r->out = NULL;
 }

@@ -213,27 +213,41 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
     buffer_release(&packed);
 }
 
-void requests_park(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t wait_slot,
+/* ---- requests that wait ---- */
+
+void requests_park(struct replica *r, struct client_stream *s, uint64_t wait_slot,
                    uint64_t wait_round, struct slice bytes)
 {
-    struct parked *p;
+    struct parked *p = check_calloc(1, sizeof *p + bytes.length);
 
-    if (s->parked_count == STREAM_PARKED_MAX) {
-        if (s->kind != REPLICA_STREAM_KEEPALIVE)
-            streams_answer_status(r, s, seq, true, COORD__V1__STATUS__THROTTLED,
-                                  "too many reads are waiting");
-        return;
-    }
-    p = check_calloc(1, sizeof *p + bytes.length);
-    p->stream = s->id;
-    p->seq = seq;
     p->wait_slot = wait_slot;
     p->wait_round = wait_round;
     p->length = bytes.length;
     if (bytes.length > 0)
         memcpy(p->bytes, bytes.data, bytes.length);
-    list_append(&r->parked, &p->place);
+    list_append(&s->parked, &p->place);
     s->parked_count++;
+    s->parked_bytes += bytes.length;
+    list_remove(&s->waiting);
+    list_append(&r->waiting, &s->waiting);
+}
+
+static void drop(struct client_stream *s, struct parked *p)
+{
+    s->parked_count--;
+    s->parked_bytes -= p->length;
+    list_remove(&p->place);
+    if (s->parked_count == 0)
+        list_remove(&s->waiting);
+    free(p);
+}
+
+void requests_drop_parked(struct client_stream *s)
+{
+    struct list *at;
+
+    while ((at = list_first(&s->parked)) != NULL)
+        drop(s, container_of(at, struct parked, place));
 }
 
 /* The round that a read which came now has to wait for: one that is not sent yet.
@@ -243,34 +257,6 @@ static uint64_t want_round(struct replica *r)
     r->round_wanted = true;
     return paxos_round(r->paxos) + 1;
 }
-
-void requests_read(struct replica *r, struct client_stream *s, uint64_t seq,
-                   const Coord__V1__Read *read)
-{
-    struct buffer packed = BUFFER_INIT;
-
-    if (read->op_case == COORD__V1__READ__OP_STATUS) {
-        serve_status(r, s, seq);
-        return;
-    }
-    if (read->op_case == COORD__V1__READ__OP__NOT_SET) {
-        streams_answer_status(r, s, seq, true, COORD__V1__STATUS__INVALID, "read: has no kind");
-        return;
-    }
-    if (read->freshness == COORD__V1__FRESHNESS__STALE ||
-        (read->freshness == COORD__V1__FRESHNESS__LEASE &&
-         paxos_applied(r->paxos) >= s->last_slot && replica_lease_valid(r))) {
-        serve(r, s, seq, read);
-        return;
-    }
-    coord__v1__read__pack(read, buffer_extend(&packed, coord__v1__read__get_packed_size(read)));
-    requests_park(r, s, seq, s->last_slot,
-                  read->freshness == COORD__V1__FRESHNESS__QUORUM ? want_round(r) : 0,
-                  buffer_slice(&packed));
-    buffer_release(&packed);
-}
-
-/* ---- reads by quorum ---- */
 
 /* Have a round sent now: every message of it leaves after the reads that wait for
  * it arrived. */
@@ -288,65 +274,114 @@ void requests_rounds(struct replica *r)
         ask_round(r);
 }
 
-static void unpark(struct replica *r, struct client_stream *s, const struct parked *p)
+static void look_now(struct replica *r, struct client_stream *s, const Coord__V1__Request *q)
+{
+    if (q->kind_case == COORD__V1__REQUEST__KIND_READ)
+        serve(r, s, q->seq, q->read);
+    else if (q->kind_case == COORD__V1__REQUEST__KIND_WATCH)
+        watches_add(r, s, q->seq, q->watch);
+    else
+        watches_remove(r, s, q->unwatch->id);
+}
+
+/* A reader for whom much waits already is asked to read first. */
+static bool has_room(const struct replica *r, const struct client_stream *s)
+{
+    return !s->lagging && streams_sent(r, s) < STREAM_LAG_BYTES;
+}
+
+/* Only what is applied, under a valid lease or confirmed by a round, is the
+ * present; and what a stream asked for is served in the order of asking. */
+static bool ready(const struct replica *r, const struct client_stream *s, uint64_t wait_slot,
+                  uint64_t wait_round)
+{
+    if (paxos_applied(r->paxos) < wait_slot || !has_room(r, s))
+        return false;
+    return wait_round == 0 ? replica_lease_valid(r) : paxos_round_answered(r->paxos, wait_round);
+}
+
+void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q)
+{
+    struct buffer packed = BUFFER_INIT;
+    Coord__V1__Freshness freshness = q->kind_case == COORD__V1__REQUEST__KIND_READ
+                                         ? q->read->freshness
+                                         : COORD__V1__FRESHNESS__LEASE;
+    uint64_t wait_round = 0;
+    size_t length;
+
+    if (q->kind_case == COORD__V1__REQUEST__KIND_READ &&
+        q->read->op_case == COORD__V1__READ__OP_STATUS) {
+        serve_status(r, s, q->seq);
+        return;
+    }
+    if (q->kind_case == COORD__V1__REQUEST__KIND_READ &&
+        q->read->op_case == COORD__V1__READ__OP__NOT_SET) {
+        streams_answer_status(r, s, q->seq, true, COORD__V1__STATUS__INVALID, "read: has no kind");
+        return;
+    }
+    if (freshness == COORD__V1__FRESHNESS__STALE && has_room(r, s)) {
+        serve(r, s, q->seq, q->read);
+        return;
+    }
+    if (freshness == COORD__V1__FRESHNESS__QUORUM)
+        wait_round = want_round(r);
+    if (wait_round == 0 && s->parked_count == 0 && ready(r, s, s->last_slot, 0)) {
+        look_now(r, s, q);
+        return;
+    }
+    length = coord__v1__request__get_packed_size(q);
+    if (s->parked_count >= STREAM_PARKED_MAX ||
+        s->parked_bytes + length > STREAM_PARKED_BYTES_MAX) {
+        streams_answer_status(r, s, q->seq, true, COORD__V1__STATUS__THROTTLED,
+                              "too many requests are waiting");
+        return;
+    }
+    coord__v1__request__pack(q, buffer_extend(&packed, length));
+    requests_park(r, s, s->last_slot, wait_round, buffer_slice(&packed));
+    buffer_release(&packed);
+}
+
+static void unpark(struct replica *r, struct client_stream *s, struct slice bytes)
 {
     ProtobufCAllocator allocator = arena_allocator(&r->arena);
-    struct slice bytes = slice_of(p->bytes, p->length);
-    Coord__V1__Read *read;
+    Coord__V1__Request *q;
 
     if (s->kind == REPLICA_STREAM_KEEPALIVE) {
         streams_beats(r, s, bytes);
     } else {
-        read = coord__v1__read__unpack(&allocator, bytes.length, bytes.data);
-        CHECK(read != NULL); /* it was packed here */
-        serve(r, s, p->seq, read);
+        q = coord__v1__request__unpack(&allocator, bytes.length, bytes.data);
+        CHECK(q != NULL); /* it was packed here */
+        look_now(r, s, q);
     }
     arena_reset(&r->arena);
 }
 
-static void drop(struct parked *p, struct client_stream *s)
+static void unpark_stream(struct replica *r, struct client_stream *s)
 {
-    if (s != NULL)
-        s->parked_count--;
-    list_remove(&p->place);
-    free(p);
-}
+    struct list *at;
 
-static bool ready(const struct replica *r, const struct parked *p)
-{
-    if (paxos_applied(r->paxos) < p->wait_slot)
-        return false;
-    return p->wait_round == 0 ? replica_lease_valid(r)
-                              : paxos_round_answered(r->paxos, p->wait_round);
+    while ((at = list_first(&s->parked)) != NULL && !s->closing) {
+        struct parked *p = container_of(at, struct parked, place);
+
+        if (!ready(r, s, p->wait_slot, p->wait_round))
+            return;
+        unpark(r, s, slice_of(p->bytes, p->length));
+        if (!s->closing) /* ending a stream drops what it had parked */
+            drop(s, p);
+    }
 }
 
 void requests_unpark(struct replica *r)
 {
-    struct list *at = r->parked.next;
+    struct list *at = r->waiting.next;
 
-    if (list_empty(&r->parked))
+    if (list_empty(&r->waiting))
         return;
-    while (at != &r->parked) {
-        struct parked *p = container_of(at, struct parked, place);
-        struct client_stream *s = streams_find(r, p->stream);
+    while (at != &r->waiting) {
+        struct client_stream *s = container_of(at, struct client_stream, waiting);
 
         at = at->next;
-        if (s != NULL && !s->closing && !ready(r, p))
-            continue;
-        if (s != NULL && !s->closing)
-            unpark(r, s, p);
-        drop(p, s);
-    }
-}
-
-void requests_drop_parked(struct replica *r)
-{
-    struct list *at;
-
-    while ((at = list_first(&r->parked)) != NULL) {
-        struct parked *p = container_of(at, struct parked, place);
-
-        drop(p, streams_find(r, p->stream));
+        unpark_stream(r, s);
     }
 }
 
@@ -360,7 +395,11 @@ void requests_execute(struct replica *r, struct client_stream *s,
     if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST_READ &&
         ((r->leading && !r->handing_over) || m->read->op_case == COORD__V1__READ__OP_STATUS ||
          m->read->freshness == COORD__V1__FRESHNESS__STALE)) {
-        requests_read(r, s, 0, m->read);
+        Coord__V1__Request q = COORD__V1__REQUEST__INIT;
+
+        q.kind_case = COORD__V1__REQUEST__KIND_READ;
+        q.read = m->read;
+        requests_look(r, s, &q);
     } else if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST__NOT_SET) {
         streams_answer_status(r, s, 0, true, COORD__V1__STATUS__INVALID, "request: has no kind");
     } else if (!r->leading || r->handing_over) {

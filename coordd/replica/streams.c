@@ -42,9 +42,17 @@ struct client_stream *streams_find(const struct replica *r, uint64_t id)
 
 /* ---- going out ---- */
 
+size_t streams_sent(const struct replica *r, const struct client_stream *s)
+{
+    return s->out.length + (s->step == r->steps ? s->step_bytes : 0);
+}
+
 static void send_out(struct replica *r, struct client_stream *s)
 {
     struct effect *e = effects_add(r->out, EFFECT_SEND_STREAM);
+
+    s->step_bytes = streams_sent(r, s);
+    s->step = r->steps;
 
     e->stream = s->id;
     e->bytes = blob_copy(buffer_slice(&s->out));
@@ -54,6 +62,12 @@ static void send_out(struct replica *r, struct client_stream *s)
 
 static void touched(struct replica *r, struct client_stream *s)
 {
+    if (streams_sent(r, s) > STREAM_STEP_BYTES_MAX) {
+        buffer_clear(&s->out);
+        streams_end(r, s, STREAM_STATUS_RESOURCE_EXHAUSTED,
+                    "more than a reader can be sent at once");
+        return;
+    }
     list_remove(&s->dirty);
     list_append(&r->dirty, &s->dirty);
 }
@@ -195,6 +209,7 @@ void streams_end(struct replica *r, struct client_stream *s, enum stream_status 
         send_out(r, s);
     s->closing = true;
     watches_remove_all(r, s);
+    requests_drop_parked(s);
     l = s->session == 0 ? NULL : leases_find(r, s->session);
     if (l != NULL && l->stream == s->id)
         l->stream = 0;
@@ -257,6 +272,8 @@ void streams_opened(struct replica *r, const struct replica_event *e)
     snprintf(s->principal, sizeof s->principal, "%s", e->principal == NULL ? "" : e->principal);
     memcpy(s->random, e->random, sizeof s->random);
     list_init(&s->dirty);
+    list_init(&s->waiting);
+    list_init(&s->parked);
     CHECK(avl_insert(&r->streams, &s->by_id, &s->id, by_id) == NULL);
 }
 
@@ -267,6 +284,7 @@ static void free_stream(struct replica *r, struct client_stream *s)
     if (l != NULL && l->stream == s->id)
         l->stream = 0;
     watches_remove_all(r, s);
+    requests_drop_parked(s);
     list_remove(&s->dirty);
     avl_remove(&r->streams, &s->by_id);
     buffer_release(&s->out);
@@ -352,13 +370,9 @@ static void request(struct replica *r, struct client_stream *s, const Coord__V1_
         requests_write(r, s, q->seq, lowest, q->write);
         break;
     case COORD__V1__REQUEST__KIND_READ:
-        requests_read(r, s, q->seq, q->read);
-        break;
     case COORD__V1__REQUEST__KIND_WATCH:
-        watches_add(r, s, q->seq, q->watch);
-        break;
     case COORD__V1__REQUEST__KIND_UNWATCH:
-        watches_remove(r, s, q->unwatch->id);
+        requests_look(r, s, q);
         break;
     default:
         streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "request: has no kind");
@@ -440,9 +454,15 @@ void streams_beats(struct replica *r, struct client_stream *s, struct slice byte
         streams_redirect(r, s);
         return;
     }
-    if (!replica_lease_valid(r)) {
-        requests_park(r, s, 0, 0, 0, bytes);
+    if (m->n_beats > KEEPALIVE_BEATS_MAX) {
+        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "beats: too many in one message");
         return;
+    }
+    if (!replica_lease_valid(r)) {
+        if (s->parked_count < STREAM_PARKED_MAX &&
+            s->parked_bytes + bytes.length <= STREAM_PARKED_BYTES_MAX)
+            requests_park(r, s, 0, 0, bytes);
+        return; /* one that is dropped is asked again */
     }
     for (size_t i = 0; i < m->n_beats; i++) {
         const Coord__V1__Beat *beat = m->beats[i];

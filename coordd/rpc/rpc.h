@@ -28,7 +28,7 @@ enum {
     /* A message from a client; a larger one ends its stream with RESOURCE_EXHAUSTED. */
     RPC_CLIENT_MESSAGE_BYTES_MAX = 4 * 1024 * 1024,
     /* A message between replicas; a larger one breaks the link. */
-    RPC_PEER_MESSAGE_BYTES_MAX = 64 * 1024 * 1024,
+    RPC_PEER_MESSAGE_BYTES_MAX = 8 * 1024 * 1024,
     /* Clients' streams at one time; one more is refused with RESOURCE_EXHAUSTED. */
     RPC_STREAMS_MAX = 16384,
     /* Calls of grpc.health.v1.Health at one time; one more is refused likewise. */

@@ -165,7 +165,7 @@ enum store_result store_initialise(const char *directory, const struct store_ide
 /* ---- open ---- */
 
 /* Makes the -wal as long as it usually gets, so that commits overwrite blocks
- * instead of adding some (twice the speed). No room for that is no error. */
+ * instead of adding some, which costs more. No room for that is no error. */
 static int presize(struct raw_file *wal, uint64_t bytes)
 {
     sqlite3_file *file = wal->file;
@@ -229,14 +229,13 @@ static enum store_result prepare_files(struct store *s, const char *path,
 static int open_database(struct store *s, const char *path, const struct store_options *options)
 {
     char pragmas[256];
-    int on = 1, rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                                     options->vfs);
+    int rc =
+        sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, options->vfs);
 
     if (rc != SQLITE_OK)
         return rc;
     sqlite3_extended_result_codes(s->db, 1);
-    /* The -wal stays when we close, as long as it is: see presize. */
-    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+    /* The -wal stays when we close, and stays as long as it is: see presize. */
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

@@ -19,11 +19,6 @@ static coord_error begin(const coord_session *session, int64_t deadline_ms, cons
     return check_deadline(deadline_ms);
 }
 
-static coord_error odd_answer(void)
-{
-    return fail(COORD_ERR_INTERNAL, "a server's answer lacks what was asked for");
-}
-
 /* ---- children ---- */
 
 static void take_children(void *context, const Coord__V1__Answer *answer)
@@ -48,7 +43,7 @@ static void take_children(void *context, const Coord__V1__Answer *answer)
 coord_error coord_list(coord_session *session, const char *path, const char *after, uint32_t limit,
                        int64_t deadline_ms, coord_listing **ret_listing)
 {
-    char *inside;
+    char *inside = NULL;
     coord_listing *listing = NULL;
     coord_error e = begin(session, deadline_ms, ret_listing);
     if (e == COORD_OK)
@@ -71,7 +66,7 @@ coord_error coord_list(coord_session *session, const char *path, const char *aft
     }
     free(inside);
     if (e == COORD_OK && listing == NULL)
-        e = odd_answer();
+        e = call_odd_answer();
     if (e == COORD_OK)
         *ret_listing = listing;
     return e;
@@ -133,7 +128,7 @@ static void take_locks(void *context, const Coord__V1__Answer *answer)
 coord_error coord_locks(coord_session *session, const char *path, const char *after, uint32_t limit,
                         int64_t deadline_ms, coord_lock_listing **ret_listing)
 {
-    char *inside, *behind = NULL;
+    char *inside = NULL, *behind = NULL;
     coord_lock_listing *listing = NULL;
     coord_error e = begin(session, deadline_ms, ret_listing);
     if (e == COORD_OK)
@@ -157,7 +152,7 @@ coord_error coord_locks(coord_session *session, const char *path, const char *af
     free(inside);
     free(behind);
     if (e == COORD_OK && listing == NULL)
-        e = odd_answer();
+        e = call_odd_answer();
     if (e == COORD_OK)
         *ret_listing = listing;
     return e;
@@ -231,7 +226,7 @@ coord_error coord_sessions(coord_session *session, uint64_t after, uint32_t limi
     struct call call = call_begin(session, deadline_ms);
     e = call_read(&call, &read, take_sessions, &listing);
     if (e == COORD_OK && listing == NULL)
-        e = odd_answer();
+        e = call_odd_answer();
     if (e == COORD_OK)
         *ret_listing = listing;
     return e;

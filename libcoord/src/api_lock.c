@@ -99,7 +99,7 @@ static coord_error acquire(const struct call *call, struct coord_node *node, uin
         return e;
     if (ret->sequencer == NULL) {
         release_in_background(node, handle);
-        return fail(COORD_ERR_INTERNAL, "a server's answer lacks what was asked for");
+        return call_odd_answer();
     }
     /* This thread may have slept since: is the session live still? */
     e = call_until_safe(call);

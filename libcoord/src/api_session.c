@@ -73,6 +73,7 @@ static struct coord_session *session_new(struct coord_client *client,
     pthread_condattr_destroy(&monotonic);
     list_init(&s->place);
     list_init(&s->waiters);
+    list_init(&s->results);
     s->watches = (struct avl)AVL_INIT;
     client_effects_init(&s->out);
     s->pure = pure_new(client, options);
@@ -110,6 +111,7 @@ static void discard(struct coord_session *s)
     pthread_mutex_lock(&s->mutex);
     session_abandon(s);
     pthread_mutex_unlock(&s->mutex);
+    dispatch_settle(&s->client->dispatch, s);
     dispatch_forget(&s->client->dispatch, s);
     session_unref(s);
 }

@@ -56,7 +56,7 @@ coord_error coord_watch_open(coord_session *session, const char *path, uint32_t 
                              coord_watch_callback *callback, void *context, int64_t deadline_ms,
                              coord_stat *ret_stat, coord_watch **ret_watch)
 {
-    char *inside;
+    char *inside = NULL;
     detail_clear();
     if (session == NULL || callback == NULL || ret_watch == NULL)
         return fail(COORD_ERR_INVALID, "%s: is NULL",

@@ -41,13 +41,22 @@ static const char *detail_of(const struct client_effect *e)
     return e->answer != NULL ? e->answer->message : "";
 }
 
+void waiter_detail(struct waiter *w, const struct client_effect *e)
+{
+    (void)snprintf(w->detail, sizeof w->detail, "%s", detail_of(e));
+}
+
 void waiter_answered(struct waiter *w, const struct client_effect *e)
 {
+    list_remove(&w->link);
+    if (w->answered != NULL) {
+        w->answered(w, e);
+        return;
+    }
     w->status = e->status;
     w->done = true;
-    list_remove(&w->link);
     if (e->status != ERR_OK)
-        (void)snprintf(w->detail, sizeof w->detail, "%s", detail_of(e));
+        waiter_detail(w, e);
     else if (w->take != NULL && e->answer != NULL)
         w->take(w->context, e->answer);
     pthread_cond_signal(&w->done_cond);
@@ -84,6 +93,7 @@ static coord_error submit(const struct call *c, struct client_event *event, call
         pthread_cond_wait(&w.done_cond, &s->mutex);
     pthread_mutex_unlock(&s->mutex);
     pthread_cond_destroy(&w.done_cond);
+    event->token = 0; /* it named this frame */
     return outcome(&w);
 }
 

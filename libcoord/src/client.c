@@ -1,6 +1,7 @@
 /* client.c - opening and closing a client, and its completion thread. */
 #define _GNU_SOURCE
 #include <grpc/grpc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,24 @@ void client_unref(struct coord_client *c)
     free(c);
 }
 
+/* The library's threads, and those that gRPC starts from here on, leave signals to
+ * the application's own. */
+static void start_threads(struct coord_client *c)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    sigset_t most, before;
+    CHECK(sigfillset(&most) == 0);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        CHECK(sigdelset(&most, faults[i]) == 0);
+    CHECK(pthread_sigmask(SIG_BLOCK, &most, &before) == 0);
+    grpc_init();
+    c->queue = grpc_completion_queue_create_for_next(NULL);
+    timers_start(&c->timers);
+    dispatch_start(&c->dispatch);
+    CHECK(pthread_create(&c->queue_thread, NULL, pull, c) == 0);
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
 static struct coord_client *client_new(const struct address_list *endpoints)
 {
     struct coord_client *c = check_calloc(1, sizeof *c);
@@ -73,11 +92,7 @@ static struct coord_client *client_new(const struct address_list *endpoints)
     list_init(&c->sessions);
     c->by_id = (struct avl)AVL_INIT;
     c->endpoints = *endpoints;
-    grpc_init();
-    c->queue = grpc_completion_queue_create_for_next(NULL);
-    timers_start(&c->timers);
-    dispatch_start(&c->dispatch);
-    CHECK(pthread_create(&c->queue_thread, NULL, pull, c) == 0);
+    start_threads(c);
     return c;
 }
 

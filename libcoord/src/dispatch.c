@@ -13,6 +13,7 @@ struct dispatch_item {
     struct list link;
     struct coord_session *session; /* counted; NULL if it is of a watch */
     coord_session_state state;
+    struct list results;       /* of struct async, of one session; else empty */
     struct coord_watch *watch; /* counted */
     coord_event event;
     char *path; /* owned; event.path */
@@ -37,9 +38,17 @@ static void push(struct dispatch *d, struct dispatch_item *i)
     pthread_cond_broadcast(&d->changed);
 }
 
-void dispatch_state(struct dispatch *d, struct coord_session *s, coord_session_state state)
+static struct dispatch_item *item_new(void)
 {
     struct dispatch_item *i = check_calloc(1, sizeof *i);
+    list_init(&i->link);
+    list_init(&i->results);
+    return i;
+}
+
+void dispatch_state(struct dispatch *d, struct coord_session *s, coord_session_state state)
+{
+    struct dispatch_item *i = item_new();
     i->session = session_ref(s);
     i->state = state;
     pthread_mutex_lock(&d->mutex);
@@ -62,7 +71,7 @@ static struct dispatch_item *oldest_of(struct dispatch *d, const struct coord_wa
 
 void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__Event *event)
 {
-    struct dispatch_item *i = check_calloc(1, sizeof *i), *dropped = NULL;
+    struct dispatch_item *i = item_new(), *dropped = NULL;
     i->watch = w;
     atomic_fetch_add(&w->references, 1);
     i->path = check_strdup(w->path);
@@ -87,8 +96,38 @@ void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__
         item_free(dropped);
 }
 
+/* The head takes over what another head has. */
+static void move_all(struct list *to, struct list *from)
+{
+    list_append(from, to);
+    list_remove(from);
+}
+
+void dispatch_results(struct dispatch *d, struct coord_session *s)
+{
+    struct dispatch_item *i = item_new();
+    i->session = session_ref(s);
+    move_all(&i->results, &s->results);
+    pthread_mutex_lock(&d->mutex);
+    s->results_queued_count++;
+    push(d, i);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+void dispatch_settle(struct dispatch *d, struct coord_session *s)
+{
+    pthread_mutex_lock(&d->mutex);
+    bool within = pthread_equal(pthread_self(), d->thread);
+    while (s->results_queued_count > 0 && !within)
+        pthread_cond_wait(&d->changed, &d->mutex);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+/* Results are never dropped: each call is answered once. */
 static bool concerns(const struct dispatch_item *i, const void *who)
 {
+    if (!list_empty(&i->results))
+        return false;
     return i->session == who || i->watch == who || (i->watch != NULL && i->watch->session == who);
 }
 
@@ -116,22 +155,36 @@ void dispatch_forget(struct dispatch *d, const void *who)
 
 static void call_back(struct dispatch_item *i)
 {
-    if (i->session != NULL)
+    if (!list_empty(&i->results))
+        asyncs_tell(i->session, &i->results);
+    else if (i->session != NULL)
         i->session->callback(i->session->context, i->session, i->state);
-    else
+    else if (i->watch != NULL)
         i->watch->callback(i->watch->context, &i->event);
+}
+
+/* In the end only results are told. */
+static struct dispatch_item *next_of(const struct dispatch *d)
+{
+    for (struct list *at = d->queue.next; at != &d->queue; at = at->next)
+        if (!d->stop || !list_empty(&item_of(at)->results))
+            return item_of(at);
+    return NULL;
 }
 
 static void *run(void *argument)
 {
     struct dispatch *d = argument;
     pthread_mutex_lock(&d->mutex);
-    while (!d->stop) {
-        struct dispatch_item *i = item_of(list_first(&d->queue));
+    while (true) {
+        struct dispatch_item *i = next_of(d);
+        if (i == NULL && d->stop)
+            break;
         if (i == NULL) {
             pthread_cond_wait(&d->changed, &d->mutex);
             continue;
         }
+        bool results = !list_empty(&i->results);
         list_remove(&i->link);
         if (i->watch != NULL)
             i->watch->queued_count--;
@@ -142,6 +195,8 @@ static void *run(void *argument)
             call_back(i);
         pthread_mutex_lock(&d->mutex);
         d->running = NULL;
+        if (results)
+            i->session->results_queued_count--;
         pthread_cond_broadcast(&d->changed);
         pthread_mutex_unlock(&d->mutex);
         item_free(i);
@@ -161,6 +216,7 @@ void dispatch_start(struct dispatch *d)
     CHECK(pthread_create(&d->thread, NULL, run, d) == 0);
 }
 
+/* Results are told before, what else is queued is dropped. */
 void dispatch_stop(struct dispatch *d)
 {
     pthread_mutex_lock(&d->mutex);

@@ -129,7 +129,8 @@ static void publish_id(struct coord_session *s)
         return;
     pthread_mutex_lock(&s->client->mutex);
     s->id = client_session_id(s->pure);
-    CHECK(avl_insert(&s->client->by_id, &s->by_id, &s->id, by_session_id) == NULL);
+    if (avl_insert(&s->client->by_id, &s->by_id, &s->id, by_session_id) != NULL)
+        s->id = 0; /* no cell gives one id to two: it gets no KeepAlive answered */
     pthread_mutex_unlock(&s->client->mutex);
 }
 
@@ -194,6 +195,9 @@ void session_step(struct coord_session *s, struct client_event *event)
         s->link_made = s->link_failed = false;
         step(s, &link);
     }
+    /* Behind the events of the same message, once for all. */
+    if (!list_empty(&s->results))
+        dispatch_results(&s->client->dispatch, s);
     int64_t at_ns = s->out.wake_at_ns;
     if (!s->opened)
         at_ns = ns_min(at_ns, s->open_deadline_ns);
@@ -295,10 +299,11 @@ void session_cancel_waiters(struct coord_session *s)
     s->cancels_count++;
     pthread_cond_broadcast(&s->changed);
     while (!list_empty(&s->waiters)) {
-        struct waiter *w = container_of(list_first(&s->waiters), struct waiter, link);
+        struct list *first = list_first(&s->waiters);
+        struct waiter *w = container_of(first, struct waiter, link);
         struct client_event event = {.kind = CLIENT_EVENT_GIVE_UP, .token = (uint64_t)(uintptr_t)w};
         session_step(s, &event);
-        CHECK(w->done);
+        CHECK(list_first(&s->waiters) != first); /* it may be gone already */
     }
 }
 

@@ -27,11 +27,10 @@ void detail_clear(void)
     detail[0] = '\0';
 }
 
-coord_error fail(coord_error e, const char *format, ...)
+void detail_set(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    return e;
 }

@@ -33,6 +33,7 @@ enum {
     CLIENT_CONNS_MAX = 64,           /* servers' addresses ever met; one more is not reachable */
     WATCH_EVENTS_QUEUED_MAX = 1024,  /* of one watch; at the bound its oldest is dropped */
     CONTENT_BYTES_MAX = 1024 * 1024, /* no cell is configured to take more */
+    ASYNCS_MAX = COORD_ASYNC_MAX,    /* of one session, whose callback did not begin */
     TRY_DEADLINE_MS = 10000,         /* of coord_lock_acquire with a timeout of 0 */
     STATUS_WAIT_MS = 2000,           /* for one member to tell its status */
 };
@@ -65,10 +66,14 @@ struct dispatch {
     bool stop;
 };
 void dispatch_start(struct dispatch *d);
-void dispatch_stop(struct dispatch *d); /* what is queued is dropped */
+void dispatch_stop(struct dispatch *d);
 void dispatch_release(struct dispatch *d);
 void dispatch_state(struct dispatch *d, struct coord_session *s, coord_session_state state);
 void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__Event *event);
+/* Takes all of s->results, of which there is one; session.mutex is held. */
+void dispatch_results(struct dispatch *d, struct coord_session *s);
+/* Waits until the results handed over have been told. Not from a callback. */
+void dispatch_settle(struct dispatch *d, struct coord_session *s);
 /* Afterwards no callback of it runs or will: `who` is a session (then of its
  * watches too) or a watch. */
 void dispatch_forget(struct dispatch *d, const void *who);
@@ -181,7 +186,11 @@ struct coord_session {
     int64_t open_deadline_ns;
     struct list waiters;    /* of struct waiter */
     uint64_t cancels_count; /* coord_session_cancel */
-    struct avl watches;     /* of struct coord_watch, by id */
+    struct list results;    /* of struct async: answered, not handed to `dispatch` yet */
+    struct async *submitting;
+    atomic_uint asyncs_count;      /* whose callback did not begin */
+    uint32_t results_queued_count; /* dispatch.mutex: handed over, not told to the last */
+    struct avl watches;            /* of struct coord_watch, by id */
     uint64_t last_watch_id, last_handle;
 
     coord_session_callback *callback;
@@ -207,6 +216,8 @@ typedef void call_take(void *context, const Coord__V1__Answer *answer);
 
 struct waiter {
     struct list link;
+    /* Instead of all below, if it is no thread that waits. session.mutex is held. */
+    void (*answered)(struct waiter *w, const struct client_effect *effect);
     pthread_cond_t done_cond;
     bool done;
     enum err status;
@@ -233,12 +244,21 @@ coord_error call_close(const struct call *c);
 /* Waits until the session is SAFE: COORD_OK, EXPIRED, TIMEOUT, CANCELLED. */
 coord_error call_until_safe(const struct call *c);
 void waiter_answered(struct waiter *w, const struct client_effect *effect);
+void waiter_detail(struct waiter *w, const struct client_effect *effect);
 int64_t deadline_of(int64_t timeout_ms); /* from now; COORD_FOREVER: NEVER_NS */
+
+/* ---- calls that do not block (api_async.c) ---- */
+
+/* Runs the callbacks and frees the list's elements; from the callback thread. */
+void asyncs_tell(struct coord_session *s, struct list *results);
 
 /* ---- errors (error.c) ---- */
 
 void detail_clear(void);
-__attribute__((format(printf, 2, 3))) coord_error fail(coord_error e, const char *format, ...);
+__attribute__((format(printf, 1, 2))) void detail_set(const char *format, ...);
+/* The error, after its detail was set. A macro, so that it is plain to see for an
+ * analyzer what comes of it. */
+#define fail(error, ...) (detail_set(__VA_ARGS__), (error))
 
 /* ---- arguments (path.c) ---- */
 
@@ -247,7 +267,38 @@ __attribute__((format(printf, 2, 3))) coord_error fail(coord_error e, const char
 coord_error path_take(const struct coord_client *client, const char *name, const char *path,
                       char **ret);
 coord_error check_deadline(int64_t deadline_ms);
+/* What all calls by name have in common; *ret_path is as of path_take. */
+coord_error check_by_name(const struct coord_session *session, const char *path,
+                          int64_t deadline_ms, char **ret_path);
 coord_error check_content(const void *content, size_t length);
+
+/* ---- what is asked of a node (node_call.c) ---- */
+
+coord_error call_get(const struct call *call, char *path, uint64_t instance, void **ret_content,
+                     size_t *ret_length, coord_stat *ret_stat);
+coord_error call_stat(const struct call *call, char *path, coord_stat *ret_stat);
+coord_error call_put(const struct call *call, char *path, const void *content, size_t length,
+                     const coord_write_options *o, coord_stat *ret_stat);
+coord_error call_create(const struct call *call, char *path, const void *content, size_t length,
+                        const coord_write_options *o, coord_stat *ret_stat);
+/* `handle`: of the lock that the caller holds on it, or 0. */
+coord_error call_delete(const struct call *call, char *path, const coord_write_options *o,
+                        uint64_t handle);
+/* INTERNAL: a server says OK and does not show what was asked for. */
+coord_error call_odd_answer(void);
+void stat_take(coord_stat *ret, const Coord__V1__Stat *stat);
+
+/* What a write asks for, as a message that points into itself and its arguments. */
+struct put_message {
+    Coord__V1__Condition condition;
+    Coord__V1__Put put;
+    Coord__V1__Write write;
+};
+void put_message_init(struct put_message *m, char *path, const void *content, size_t length,
+                      const coord_write_options *o);
+const coord_write_options *write_options_or_default(const coord_write_options *options);
+/* `flags` is what the call knows. */
+coord_error write_options_check(const coord_write_options *o, uint32_t flags);
 
 /* ---- handles ---- */
 
@@ -285,7 +336,5 @@ struct coord_watch {
 struct coord_watch *session_watch(struct coord_session *s, uint64_t id);
 void session_watch_link(struct coord_session *s, struct coord_watch *w);
 void watch_unref(struct coord_watch *w);
-
-void stat_take(coord_stat *ret, const Coord__V1__Stat *stat);
 
 #endif

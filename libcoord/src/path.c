@@ -120,3 +120,13 @@ coord_error check_content(const void *content, size_t length)
                     CONTENT_BYTES_MAX);
     return COORD_OK;
 }
+
+coord_error check_by_name(const struct coord_session *session, const char *path,
+                          int64_t deadline_ms, char **ret_path)
+{
+    detail_clear();
+    if (session == NULL)
+        return fail(COORD_ERR_INVALID, "session: is NULL");
+    coord_error e = check_deadline(deadline_ms);
+    return e != COORD_OK ? e : path_take(session->client, "path", path, ret_path);
+}

@@ -3,7 +3,10 @@
  *
  *   session.c         the step, states and belief
  *   session_link.c    finding the leader, Open and Attach, KeepAlives
- *   session_call.c    writes and reads: queue, resend, answer, deadline, cancel
+ *   session_call.c    writes and reads: taking in, letting go
+ *   session_send.c    ... sending, and sending again
+ *   session_answer.c  ... what answers do
+ *   session_give_up.c ... deadlines and cancels
  *   session_watch.c   watches: register anew, never back in time
  *   session_reply.c   what a server says
  *   session_wire.c    bytes of a request
@@ -86,7 +89,6 @@ struct client_watch {
     bool content, lock;
     bool answered;       /* the first answer came; `kept` if it is not told yet */
     bool asked;          /* on this link */
-    bool exists;         /* the node, as far as was told */
     uint64_t token;      /* 0 once told */
     int64_t deadline_ns; /* of the token */
     uint64_t request;    /* number of the registration on this link */
@@ -182,15 +184,39 @@ void client_calls_init(struct client_session *s);
 void client_call_write(struct client_session *s, const struct client_event *event);
 void client_call_read(struct client_session *s, const struct client_event *event);
 void client_call_close(struct client_session *s, const struct client_event *event);
+void client_calls_finish(struct client_session *s);
+int64_t client_calls_wake(const struct client_session *s);
+void client_call_submit(struct client_session *s, struct client_call *c, struct list *queue);
+static inline struct client_call *client_call_first(const struct list *calls)
+{
+    return container_of_or_null(list_first(calls), struct client_call, link);
+}
+static inline bool client_call_is_read(const struct client_call *c)
+{
+    return c->kind == CLIENT_CALL_READ;
+}
+/* Where the call of this seq is, or would be, in the slots. */
+struct client_call **client_call_slot(struct client_session *s, uint64_t seq);
+void client_call_tell(struct client_session *s, struct client_call *c, enum err status,
+                      const Coord__V1__Answer *answer);
+void client_call_heard(struct client_session *s, struct client_call *c); /* not prompt any more */
+void client_call_free(struct client_session *s, struct client_call *c);
+
+/* session_give_up.c */
 void client_call_give_up(struct client_session *s, uint64_t token);
-void client_call_answered(struct client_session *s, uint64_t seq, const Coord__V1__Answer *answer);
+/* The caller waits no longer; it is told `status` if nothing can have come of it. */
+void client_call_abandon(struct client_session *s, struct client_call *c, enum err status);
+void client_call_abandon_acquire(struct client_session *s, struct client_call *c, enum err status);
 void client_calls_tick(struct client_session *s);
+
+/* session_answer.c */
+void client_call_answered(struct client_session *s, uint64_t seq, const Coord__V1__Answer *answer);
+void client_calls_safe(struct client_session *s); /* tell what was kept */
+
+/* session_send.c */
 /* Send what may be sent: nothing unless attached. */
 void client_calls_send(struct client_session *s);
 void client_calls_unlinked(struct client_session *s); /* what was sent may be lost */
-void client_calls_safe(struct client_session *s);     /* tell what was kept */
-void client_calls_finish(struct client_session *s);
-int64_t client_calls_wake(const struct client_session *s);
 
 /* session_watch.c */
 void client_watch_add(struct client_session *s, const struct client_event *event);

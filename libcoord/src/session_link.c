@@ -73,6 +73,7 @@ static void pause(struct client_session *s)
  * all are. */
 static bool connect_next(struct client_session *s, bool any)
 {
+    CHECK(s->endpoints_count > 0);
     for (uint32_t i = 1; i <= s->endpoints_count; i++) {
         uint32_t next = (s->current + i) % s->endpoints_count;
         if (s->endpoints[next].avoid_until_ns <= s->now_ns) {
@@ -88,10 +89,10 @@ static bool connect_next(struct client_session *s, bool any)
 /* Leaves what may still come from the stream without effect. */
 static void unlink_stream(struct client_session *s)
 {
-    if (s->link == CLIENT_LINK_ATTACHED) {
+    if (s->link == CLIENT_LINK_ATTACHED)
         client_calls_unlinked(s);
+    if (s->link == CLIENT_LINK_ATTACHED || s->link == CLIENT_LINK_BEGINNING)
         client_watches_unlinked(s);
-    }
     s->link = CLIENT_LINK_NONE;
     s->beat_since_ns = 0;
     s->retry_at_ns = NEVER_NS;
@@ -180,6 +181,10 @@ void client_link_up(struct client_session *s)
     if (s->id == 0 && s->open_sent_ns == 0)
         s->open_sent_ns = s->now_ns;
     client_wire_begin(s);
+    /* In the same message, so that no answer which the server holds for this
+     * session comes before the events that belong before it. */
+    s->sending = s->out->count;
+    client_watches_send(s);
 }
 
 void client_link_attached(struct client_session *s)

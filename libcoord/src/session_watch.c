@@ -138,13 +138,14 @@ static void ask(struct client_session *s, struct client_watch *w)
 
 void client_watches_send(struct client_session *s)
 {
-    if (s->link != CLIENT_LINK_ATTACHED)
+    bool coming_back = s->link == CLIENT_LINK_BEGINNING && s->id != 0;
+    if (s->link != CLIENT_LINK_ATTACHED && !coming_back)
         return;
     for (struct list *at = s->watch_queue.next, *next; at != &s->watch_queue; at = next) {
         next = at->next;
         struct client_watch *w = container_of(at, struct client_watch, link);
         /* A new one is a call, and waits until the session is safe. */
-        if (!w->answered && s->state != CLIENT_SESSION_SAFE)
+        if (!w->answered && (s->state != CLIENT_SESSION_SAFE || coming_back))
             continue;
         if (w->retry_at_ns <= s->now_ns)
             ask(s, w);
@@ -187,7 +188,6 @@ void client_watch_answered(struct client_session *s, uint64_t request,
         return;
     }
     w->answered = true;
-    w->exists = answer->body_case == COORD__V1__ANSWER__BODY_STAT;
     w->seen = w->floor = answer->revision;
     if (s->state == CLIENT_SESSION_SAFE)
         tell(s, w, ERR_OK, answer);
@@ -210,11 +210,6 @@ void client_watch_event(struct client_session *s, const Coord__V1__Event *event)
         return;
     if (event->revision > w->seen)
         w->seen = event->revision;
-    /* A server does not know whether we know that there is no such node. */
-    bool deleted = event->kind == COORD__V1__EVENT__KIND__DELETED;
-    if (deleted && !w->exists)
-        return;
-    w->exists = !deleted;
     client_effect_add(s, CLIENT_EFFECT_WATCHED)->event = event;
 }
 

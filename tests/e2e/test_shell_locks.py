@@ -229,22 +229,31 @@ class LosingTheCell(unittest.TestCase):
 
     def test_the_command_ends_before_the_lease_does(self):
         with cell.Cell() as own:
-            script = "trap '' TERM; echo up; while :; do date +%s%N; sleep 0.02; done"
-            with own.begin("lock", "--ttl", "2s", "/lost", "--", "sh", "-c", script) as running, \
-                    own.begin("lock", "--ttl", "2s", "/bare") as bare:
-                running.line(1)
-                bare.line()
-                for server in own.servers:
-                    server.pause()
-                self.assertEqual(running.wait(10), 76)
-                self.assertEqual(bare.wait(10), 76)
-                self.assertIn("lost", running.complained())
-                last_ns = int(running.lines()[-1])
-                for server in own.servers:
-                    server.resume()
-                # Nobody was given the lock while the command still ran.
-                said = own.ok("lock", "--wait", "20s", "/lost", "--", "date", "+%s%N")
-                self.assertGreater(int(said), last_ns)
+            script = "trap '' TERM; while :; do date +%s%N; sleep 0.02; done"
+            # The one ignores TERM; the other ends, but what it started does not.
+            commands = {"/stubborn": [script], "/left": ['sh -c "$0" & wait', script]}
+            running = {path: self.enterContext(own.begin("lock", "--ttl", "2s", path, "--", "sh",
+                                                         "-c", *command))
+                       for path, command in commands.items()}
+            bare = self.enterContext(own.begin("lock", "--ttl", "2s", "/bare"))
+            for r in running.values():
+                r.line(1)
+            bare.line()
+            for server in own.servers:
+                server.pause()
+            # No lease was renewed after this.
+            paused_ns = cell.time.time_ns()
+            self.assertEqual(bare.wait(10), 76)
+            for r in running.values():
+                self.assertEqual(r.wait(10), 76)
+                self.assertIn("lost", r.complained())
+                self.assertLess(int(r.lines()[-1]), paused_ns + 2 * 10**9)
+            for server in own.servers:
+                server.resume()
+            # Nobody was given the lock while the command still ran.
+            for path, r in running.items():
+                said = own.ok("lock", "--wait", "20s", path, "--", "date", "+%s%N")
+                self.assertGreater(int(said), int(r.lines()[-1]))
 
     def test_who_slept_through_his_lease_says_that_it_is_lost(self):
         with cell.Cell() as own:

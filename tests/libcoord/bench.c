@@ -281,16 +281,27 @@ void bench_answer(struct bench *b, uint64_t seq, enum err status)
     reply_one(b, &item);
 }
 
-void bench_event(struct bench *b, uint64_t watch, uint64_t revision)
+static void tell_event(struct bench *b, uint64_t watch, Coord__V1__Event__Kind kind,
+                       uint64_t revision)
 {
     Coord__V1__Event event = COORD__V1__EVENT__INIT;
     event.watch = watch;
     event.revision = revision;
-    event.kind = COORD__V1__EVENT__KIND__CONTENT;
+    event.kind = kind;
     Coord__V1__Item item = COORD__V1__ITEM__INIT;
     item.kind_case = COORD__V1__ITEM__KIND_EVENT;
     item.event = &event;
     reply_one(b, &item);
+}
+
+void bench_event(struct bench *b, uint64_t watch, uint64_t revision)
+{
+    tell_event(b, watch, COORD__V1__EVENT__KIND__CONTENT, revision);
+}
+
+void bench_deleted(struct bench *b, uint64_t watch, uint64_t revision)
+{
+    tell_event(b, watch, COORD__V1__EVENT__KIND__DELETED, revision);
 }
 
 static uint64_t submit(struct bench *b, struct client_event event, int64_t deadline_ms)

@@ -72,6 +72,7 @@ void bench_reply(struct bench *b, Coord__V1__Item **items, size_t count);
 void bench_raw(struct bench *b, const void *data, size_t length);
 void bench_answer(struct bench *b, uint64_t seq, enum err status);
 void bench_event(struct bench *b, uint64_t watch, uint64_t revision);
+void bench_deleted(struct bench *b, uint64_t watch, uint64_t revision);
 
 /* Each returns the token. Deadlines are from now; negative: none. */
 uint64_t bench_put(struct bench *b, int64_t deadline_ms);

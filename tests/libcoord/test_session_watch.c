@@ -46,6 +46,22 @@ static void test_session_watch__a_name_that_does_not_exist_can_be_watched(void)
     bench_release(b);
 }
 
+/* Between the two it may have been made, and a caller may know that. */
+static void test_session_watch__a_deletion_is_told_though_it_was_missing_before(void)
+{
+    bench_open(b);
+    bench_watch(b, 1, FOREVER);
+    bench_answer(b, b->requests[0].seq, ERR_NO_NODE);
+    bench_put(b, FOREVER);
+    bench_down(b);
+    reattach();
+    bench_deleted(b, 1, REVISION + 9);
+    CU_ASSERT_EQUAL(b->watched_count, 1);
+    bench_deleted(b, 1, REVISION); /* as of what was known */
+    CU_ASSERT_EQUAL(b->watched_count, 1);
+    bench_release(b);
+}
+
 static void test_session_watch__a_refusal_is_told(void)
 {
     bench_open(b);
@@ -204,6 +220,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST(test_session_watch__starts_from_the_state_answered),
         TEST(test_session_watch__a_name_that_does_not_exist_can_be_watched),
+        TEST(test_session_watch__a_deletion_is_told_though_it_was_missing_before),
         TEST(test_session_watch__a_refusal_is_told),
         TEST(test_session_watch__is_registered_anew_with_what_it_knows),
         TEST(test_session_watch__two_events_of_one_revision_are_both_told),

@@ -40,6 +40,15 @@ static void sync_disk(struct cluster *c, int i)
 
     if (m->disk_stuck || m->waiting_count == 0 || m->paxos == NULL)
         return;
+    if (m->disk_full) {
+        e.kind = PAXOS_EVENT_FULL;
+        e.sequence = m->waiting[0].sequence;
+        for (int k = 0; k < m->waiting_count; k++)
+            blob_unref(m->waiting[k].entry.value);
+        m->waiting_count = 0;
+        step(c, i, &e);
+        return;
+    }
     for (int k = 0; k < m->waiting_count; k++)
         write_down(m, &m->waiting[k]);
     e.sequence = m->waiting[m->waiting_count - 1].sequence;
@@ -232,6 +241,11 @@ void cluster_heal(struct cluster *c)
 {
     for (int i = 0; i < c->count; i++)
         c->machines[i].cut_mask = 0;
+}
+
+void cluster_full(struct cluster *c, int i, bool full)
+{
+    c->machines[i].disk_full = full;
 }
 
 void cluster_disk(struct cluster *c, int i, bool stuck)

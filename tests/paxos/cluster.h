@@ -15,6 +15,7 @@ struct letter {
 
 struct machine {
     struct paxos *paxos; /* NULL: down */
+    bool disk_full;      /* what it hands out finds no space */
     bool disk_stuck;     /* what it hands out does not become durable */
     uint32_t cut_mask;   /* members (by index) that it neither hears nor reaches */
     uint64_t incarnation;
@@ -48,6 +49,7 @@ void cluster_start(struct cluster *c, int i);
 void cluster_wipe(struct cluster *c, int i);
 void cluster_isolate(struct cluster *c, int i);
 void cluster_heal(struct cluster *c);
+void cluster_full(struct cluster *c, int i, bool full);
 void cluster_disk(struct cluster *c, int i, bool stuck);
 /* Delivers and lets time pass in steps of 1 ms. */
 void cluster_run(struct cluster *c, int ms);

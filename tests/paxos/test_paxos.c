@@ -350,6 +350,44 @@ static void test_paxos__only_a_leader_with_a_quorum_is_followed(void)
     cluster_free(c);
 }
 
+static int sent_to_the_full_one;
+static int full_one;
+
+static bool count_those_to_the_full_one(struct cluster *c, struct letter *l)
+{
+    (void)c;
+    sent_to_the_full_one += l->to == full_one;
+    return false;
+}
+
+/* A follower that has no space takes nothing; sending it the same at network speed
+ * helps nobody. */
+static void test_paxos__a_follower_without_space_is_not_flooded(void)
+{
+    struct cluster *c = cluster_new(5);
+    int leader = leader_of(c);
+
+    full_one = (leader + 1) % 5;
+    cluster_full(c, full_one, true);
+    for (int i = 0; i < 100; i++) {
+        char text[] = "value aa";
+
+        text[6] = (char)('a' + i % 10);
+        text[7] = (char)('a' + i / 10);
+        CU_ASSERT_TRUE(cluster_propose(c, leader, text));
+        cluster_run(c, 5);
+    }
+    c->intercept = count_those_to_the_full_one;
+    cluster_run(c, 1000);
+    CU_ASSERT_TRUE(sent_to_the_full_one < 200);
+    c->intercept = NULL;
+    cluster_full(c, full_one, false);
+    cluster_run(c, 3000);
+    CU_ASSERT_EQUAL(paxos_applied(c->machines[full_one].paxos),
+                    paxos_applied(c->machines[leader].paxos));
+    cluster_free(c);
+}
+
 static void test_paxos__a_cell_of_one_serves(void)
 {
     struct cluster *c = cluster_new(1);
@@ -380,6 +418,7 @@ static const struct test_case cases[] = {
     TEST(test_paxos__lost_messages_cost_time_only),
     TEST(test_paxos__a_leader_that_stops_is_replaced_without_waiting_for_its_lease),
     TEST(test_paxos__only_a_leader_with_a_quorum_is_followed),
+    TEST(test_paxos__a_follower_without_space_is_not_flooded),
     TEST(test_paxos__a_cell_of_one_serves),
 };
 

@@ -78,6 +78,7 @@ static void start(struct bench *b)
 
     memset(config.cell, 0xce, sizeof config.cell);
     config.members_count = b->members_count;
+    config.lease_ms = b->lease_ms;
     for (uint32_t i = 0; i < b->members_count; i++) {
         config.members[i].id = i + 1;
         memcpy(config.members[i].address, "host:1", sizeof "host:1");
@@ -104,9 +105,23 @@ static void bench_run_until_serving(struct bench *b)
 
 struct bench *bench_new(uint32_t members_count)
 {
+    return bench_new_with(members_count, 0);
+}
+
+void bench_wake(struct bench *b)
+{
+    struct replica_event e = {.kind = REPLICA_EVENT_TIME};
+
+    b->now_ns = ns_max(b->now_ns, b->wake_at_ns);
+    step(b, &e);
+}
+
+struct bench *bench_new_with(uint32_t members_count, uint32_t lease_ms)
+{
     struct bench *b = check_calloc(1, sizeof *b);
 
     b->members_count = members_count;
+    b->lease_ms = lease_ms;
     b->now_ns = NS_PER_S;
     start(b);
     if (members_count == 1)

@@ -19,7 +19,7 @@ struct bench {
     struct replica *replica;
     struct replica_durable durable;
     struct log_entry rows[BENCH_ROWS_MAX];
-    uint32_t members_count;
+    uint32_t members_count, lease_ms;
     int64_t now_ns, wake_at_ns;
     bool disk_stuck;
     uint64_t stuck_sequence;
@@ -28,6 +28,9 @@ struct bench {
 };
 
 struct bench *bench_new(uint32_t members_count);
+struct bench *bench_new_with(uint32_t members_count, uint32_t lease_ms);
+/* Lets time pass until the replica wants to be woken, and wakes it. */
+void bench_wake(struct bench *b);
 void bench_free(struct bench *b);
 void bench_crash_and_restart(struct bench *b);
 /* Lets time pass, in steps of at most 10 ms. */

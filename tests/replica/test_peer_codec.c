@@ -164,6 +164,19 @@ static void test_peer_codec__entries_that_do_not_join_on_are_dropped(void)
     arena_release(&arena);
 }
 
+static void test_peer_codec__numbers_from_which_counting_would_wrap_are_dropped(void)
+{
+    struct message m = {.kind = MESSAGE_REFUSED, .ballot = UINT64_MAX}, got;
+
+    begin();
+    CU_ASSERT_FALSE(there_and_back(&m, &got));
+    m = (struct message){.kind = MESSAGE_ACCEPTED, .ballot = 7, .held = UINT64_MAX, .gap = true};
+    CU_ASSERT_FALSE(there_and_back(&m, &got));
+    m = (struct message){.kind = MESSAGE_ACCEPT, .ballot = 7, .lease_ms = UINT32_MAX};
+    CU_ASSERT_FALSE(there_and_back(&m, &got));
+    arena_release(&arena);
+}
+
 static const struct test_case cases[] = {
     TEST(test_peer_codec__an_accept_keeps_its_entries),
     TEST(test_peer_codec__a_promise_keeps_the_ballots_of_its_entries),
@@ -171,6 +184,7 @@ static const struct test_case cases[] = {
     TEST(test_peer_codec__another_cells_message_is_dropped),
     TEST(test_peer_codec__a_flipped_bit_in_a_value_is_noticed),
     TEST(test_peer_codec__entries_that_do_not_join_on_are_dropped),
+    TEST(test_peer_codec__numbers_from_which_counting_would_wrap_are_dropped),
 };
 
 int main(int argc, char **argv)

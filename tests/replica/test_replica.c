@@ -4,12 +4,13 @@
 #include "tests/support/runner.h"
 
 #include <CUnit/CUnit.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libcoord/base/units.h"
 
 /* A session's lease (2 s), and the slack by which its end comes later. */
-enum { TTL_MS = 2000, EXPIRY_MS = 2200 };
+enum { TTL_MS = 2000, EXPIRY_MS = 2300 };
 
 static const Coord__V1__Status OK = COORD__V1__STATUS__OK;
 
@@ -381,6 +382,121 @@ static void test_replica__a_bad_argument_is_named_and_nothing_changes(void)
     bench_free(b);
 }
 
+/* ---- what a review found ---- */
+
+/* One that lost its lease while it stood still must not answer from what it knew. */
+static void test_replica__a_watch_waits_for_the_writes_before_it(void)
+{
+    struct bench *b = bench_new(1);
+    struct bench_session s = bench_session(b, 1);
+    Coord__V1__SessionReply *reply;
+    const Coord__V1__Answer *answer;
+
+    b->disk_stuck = true;
+    CU_ASSERT_EQUAL(bench_put(b, &s, 1, "/a", "x"), -1);
+    watch(b, s.stream, "/a", 0);
+    CU_ASSERT_EQUAL(b->streams[s.stream].out.length, 0);
+    bench_unstick(b);
+    reply = bench_replies(b, s.stream);
+    answer = bench_answered(reply, 1, true);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(answer);
+    CU_ASSERT_EQUAL(answer->status, OK);
+    coord__v1__session_reply__free_unpacked(reply, NULL);
+    bench_free(b);
+}
+
+static void test_replica__what_one_message_asks_for_is_bounded(void)
+{
+    enum { READS = 200, CONTENT_BYTES = 200 * 1024 };
+    struct bench *b = bench_new(1);
+    struct bench_session s = bench_session(b, 1);
+    Coord__V1__SessionRequest m = COORD__V1__SESSION_REQUEST__INIT;
+    Coord__V1__Request requests[READS], *pointers[READS];
+    Coord__V1__Read read = COORD__V1__READ__INIT;
+    Coord__V1__Get g = COORD__V1__GET__INIT;
+    Coord__V1__SessionReply *reply;
+    char *content = malloc(CONTENT_BYTES + 1);
+    size_t throttled = 0;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(content);
+    memset(content, 'x', CONTENT_BYTES);
+    content[CONTENT_BYTES] = '\0';
+    CU_ASSERT_EQUAL(bench_put(b, &s, 1, "/a", content), OK);
+    free(content);
+    g.path = (char *)(uintptr_t) "/a";
+    read.op_case = COORD__V1__READ__OP_GET;
+    read.get = &g;
+    for (size_t i = 0; i < READS; i++) {
+        coord__v1__request__init(&requests[i]);
+        requests[i].kind_case = COORD__V1__REQUEST__KIND_READ;
+        requests[i].read = &read;
+        requests[i].seq = i + 1;
+        pointers[i] = &requests[i];
+    }
+    m.requests = pointers;
+    m.n_requests = READS;
+    bench_send(b, s.stream, &m.base);
+    CU_ASSERT_TRUE(b->streams[s.stream].out.length < 5 * 1024 * 1024);
+    reply = bench_replies(b, s.stream);
+    CU_ASSERT_EQUAL(reply->n_items, READS);
+    for (size_t i = 0; i < reply->n_items; i++)
+        throttled += reply->items[i]->answered->answer->status == COORD__V1__STATUS__THROTTLED;
+    CU_ASSERT_TRUE(throttled > 0 && throttled < READS);
+    coord__v1__session_reply__free_unpacked(reply, NULL);
+    bench_free(b);
+}
+
+/* An idle leader with a long lease wakes seldom; that is no stall. */
+static void test_replica__sessions_expire_under_a_long_leaders_lease(void)
+{
+    struct bench *b = bench_new_with(1, /* lease_ms */ 3000);
+    struct bench_session s = bench_session(b, 1);
+
+    for (int i = 0; i < 60; i++)
+        bench_wake(b);
+    CU_ASSERT_FALSE(state_session_exists(replica_state(b->replica), s.session));
+    bench_free(b);
+}
+
+/* Input that arrived is read before a lease is called over: only TIME, which the
+ * driver sends when nothing is left to read, may end one. */
+static void test_replica__other_clients_input_ends_no_lease(void)
+{
+    struct bench *b = bench_new(1);
+    struct bench_session s = bench_session(b, 1);
+
+    bench_run(b, TTL_MS - 40);
+    b->now_ns += 190 * NS_PER_MS; /* a short stall, with a KeepAlive in the queue */
+    (void)bench_open(b, REPLICA_STREAM_EXECUTE);
+    CU_ASSERT_EQUAL(bench_beat(b, &s), OK);
+    bench_free(b);
+}
+
+static void test_replica__a_session_that_is_over_ends_its_stream(void)
+{
+    struct bench *b = bench_new(1);
+    struct bench_session s = bench_session(b, 1);
+
+    bench_run(b, EXPIRY_MS);
+    CU_ASSERT_TRUE(b->streams[s.stream].closed);
+    bench_free(b);
+}
+
+static void test_replica__too_many_beats_in_one_message_end_the_stream(void)
+{
+    struct bench *b = bench_new(1);
+    uint64_t stream = bench_open(b, REPLICA_STREAM_KEEPALIVE);
+    struct buffer bytes = BUFFER_INIT;
+
+    for (int i = 0; i < 10000; i++)
+        buffer_put(&bytes, "\x0a\x00", 2); /* an empty Beat */
+    bench_send_bytes(b, stream, buffer_slice(&bytes));
+    CU_ASSERT_TRUE(b->streams[stream].closed);
+    CU_ASSERT_EQUAL(b->streams[stream].status, STREAM_STATUS_INVALID_ARGUMENT);
+    buffer_release(&bytes);
+    bench_free(b);
+}
+
 static const struct test_case cases[] = {
     TEST(test_replica__a_session_opens_and_writes),
     TEST(test_replica__the_same_nonce_opens_the_same_session),
@@ -401,6 +517,12 @@ static const struct test_case cases[] = {
     TEST(test_replica__bytes_that_are_no_message_end_the_stream_with_a_reason),
     TEST(test_replica__a_peers_bytes_that_are_no_envelope_are_dropped),
     TEST(test_replica__a_bad_argument_is_named_and_nothing_changes),
+    TEST(test_replica__a_watch_waits_for_the_writes_before_it),
+    TEST(test_replica__what_one_message_asks_for_is_bounded),
+    TEST(test_replica__sessions_expire_under_a_long_leaders_lease),
+    TEST(test_replica__other_clients_input_ends_no_lease),
+    TEST(test_replica__a_session_that_is_over_ends_its_stream),
+    TEST(test_replica__too_many_beats_in_one_message_end_the_stream),
 };
 
 int main(int argc, char **argv)

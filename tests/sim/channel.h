@@ -22,7 +22,7 @@ struct parcel {
     struct blob *bytes;
 };
 
-struct pipe { /* one way */
+struct pipe {            /* one way */
     struct parcel *list; /* owned */
     uint32_t first, count, capacity;
     bool pumping;

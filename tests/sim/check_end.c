@@ -10,8 +10,7 @@
 #include "tests/sim/scratch.h"
 #include "tests/sim/sim.h"
 
-static bool client_is_done(const struct sim *s, const struct client *c, char *why,
-                           size_t why_bytes)
+static bool client_is_done(const struct sim *s, const struct client *c, char *why, size_t why_bytes)
 {
     const struct player *p = &c->player;
     if (c->session != NULL && p->final_done && player_is_idle(c) && p->holds_count == 0)
@@ -48,16 +47,14 @@ static void compare_path(struct sim *s, const struct server *n, uint32_t path)
     const struct model_version *v = model_now(&s->model, path);
     struct buffer bytes = BUFFER_INIT;
     bool alive = v != NULL && v->alive;
-    bool found = state_stat(replica_state(n->replica), slice_of_string(s->model.paths[path].text),
-                            &bytes);
-    Coord__V1__Stat *stat =
-        found ? coord__v1__stat__unpack(NULL, bytes.length, bytes.data) : NULL;
+    bool found =
+        state_stat(replica_state(n->replica), slice_of_string(s->model.paths[path].text), &bytes);
+    Coord__V1__Stat *stat = found ? coord__v1__stat__unpack(NULL, bytes.length, bytes.data) : NULL;
     bool same = found == alive;
     if (same && found)
-        same = stat->instance == v->instance &&
-               stat->content_generation == v->content_generation &&
-               stat->lock_generation == v->lock_generation &&
-               stat->owner_session == v->owner && stat->content_bytes == v->content_length &&
+        same = stat->instance == v->instance && stat->content_generation == v->content_generation &&
+               stat->lock_generation == v->lock_generation && stat->owner_session == v->owner &&
+               stat->content_bytes == v->content_length &&
                stat->lock_holders_count == v->holders_count;
     if (!same)
         journal_fail(&s->journal, VERDICT_SAFETY,
@@ -85,8 +82,7 @@ static void compare_state(struct sim *s, const struct server *n)
         journal_fail(&s->journal, VERDICT_SAFETY,
                      "member %" PRIu32 " ends with %" PRIu64 " nodes and %" PRIu64
                      " sessions; the log says %" PRIu64 " and %" PRIu64,
-                     n->id, state_nodes_count(state), state_sessions_count(state), nodes,
-                     sessions);
+                     n->id, state_nodes_count(state), state_sessions_count(state), nodes, sessions);
 }
 
 void check_end(struct sim *s)

@@ -13,8 +13,8 @@ void check_lease(struct sim *s, const struct server *n)
         const struct server *other = &s->servers[i];
         if (other != n && server_has_lease(other))
             journal_fail(&s->journal, VERDICT_SAFETY,
-                         "members %" PRIu32 " (ballot %" PRIu64 ") and %" PRIu32
-                         " (ballot %" PRIu64 ") both have the leader's lease",
+                         "members %" PRIu32 " (ballot %" PRIu64 ") and %" PRIu32 " (ballot %" PRIu64
+                         ") both have the leader's lease",
                          n->id, n->view.ballot, other->id, other->view.ballot);
     }
 }

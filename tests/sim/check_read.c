@@ -62,8 +62,7 @@ static void check_stat(const struct judged *j, const Coord__V1__Stat *stat)
     const struct model_version *v = j->v;
     if (!there(j))
         wrong(j, "there is no such node");
-    else if (stat->instance != v->instance ||
-             stat->content_generation != v->content_generation ||
+    else if (stat->instance != v->instance || stat->content_generation != v->content_generation ||
              stat->lock_generation != v->lock_generation ||
              stat->children_generation != v->children_generation)
         wrong(j, "the generations are others");
@@ -138,8 +137,8 @@ static void check_success(const struct judged *j)
     case OP_GET:
         if (a->body_case != COORD__V1__ANSWER__BODY_CONTENT || a->content->stat == NULL)
             wrong(j, "there is no content in it");
-        else if (there(j) && hash_bytes(0, slice_of(a->content->data.data,
-                                                    a->content->data.len)) != j->v->content_hash)
+        else if (there(j) && hash_bytes(0, slice_of(a->content->data.data, a->content->data.len)) !=
+                                 j->v->content_hash)
             wrong(j, "the content is another");
         else
             check_stat(j, a->content->stat);

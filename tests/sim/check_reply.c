@@ -89,9 +89,9 @@ static void trace_item(struct sim *s, const struct server *n, const struct chann
                           : err_name((enum err)item->answered->answer->status));
         break;
     case COORD__V1__ITEM__KIND_EVENT:
-        journal_trace(j, "%" PRIu32 " -> c%" PRIu64 "  watch %" PRIu64 ": event %d, revision %"
-                      PRIu64, n->id, c->owner, item->event->watch, (int)item->event->kind,
-                      item->event->revision);
+        journal_trace(
+            j, "%" PRIu32 " -> c%" PRIu64 "  watch %" PRIu64 ": event %d, revision %" PRIu64, n->id,
+            c->owner, item->event->watch, (int)item->event->kind, item->event->revision);
         break;
     case COORD__V1__ITEM__KIND_BEGUN:
         journal_trace(j, "%" PRIu32 " -> c%" PRIu64 "  begun: %s", n->id, c->owner,
@@ -151,8 +151,8 @@ static void check_beats(struct sim *s, const struct server *n,
                          a->session, known == NULL ? "not chosen" : "expired");
         if (a->status == COORD__V1__STATUS__EXPIRED && known != NULL && known->alive)
             journal_fail(&s->journal, VERDICT_SAFETY,
-                         "member %" PRIu32 " calls session %" PRIu64 " expired, which lives",
-                         n->id, a->session);
+                         "member %" PRIu32 " calls session %" PRIu64 " expired, which lives", n->id,
+                         a->session);
     }
 }
 
@@ -165,8 +165,8 @@ void check_reply(struct sim *s, const struct server *n, uint64_t channel, struct
     scratch_init(&scratch);
     bool read = true;
     if (c->kind == REPLICA_STREAM_SESSION) {
-        const Coord__V1__SessionReply *reply = coord__v1__session_reply__unpack(
-            scratch_allocator(&scratch), bytes.length, bytes.data);
+        const Coord__V1__SessionReply *reply =
+            coord__v1__session_reply__unpack(scratch_allocator(&scratch), bytes.length, bytes.data);
         read = reply != NULL;
         if (read)
             check_session_reply(s, n, c, reply);

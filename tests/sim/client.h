@@ -19,10 +19,10 @@ struct client {
     uint32_t index, life;
     struct client_session *session; /* owned; NULL between two */
     struct client_effects effects;
-    uint64_t id;          /* the session's, as last known; 0: not open yet */
-    uint64_t channel;     /* the session stream; 0: none */
-    uint64_t link;        /* the number that its CONNECT had */
-    uint32_t server;      /* where it goes */
+    uint64_t id;      /* the session's, as last known; 0: not open yet */
+    uint64_t channel; /* the session stream; 0: none */
+    uint64_t link;    /* the number that its CONNECT had */
+    uint32_t server;  /* where it goes */
     uint64_t wake_number;
     enum client_session_state state;
     bool was_safe;

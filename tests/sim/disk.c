@@ -118,8 +118,7 @@ static void write_row(struct disk *d, const struct log_entry *entry)
         if (capacity < entry->slot)
             capacity = entry->slot;
         d->rows = check_realloc(d->rows, capacity * sizeof(d->rows[0]));
-        memset(d->rows + d->rows_capacity, 0,
-               (capacity - d->rows_capacity) * sizeof(d->rows[0]));
+        memset(d->rows + d->rows_capacity, 0, (capacity - d->rows_capacity) * sizeof(d->rows[0]));
         d->rows_capacity = capacity;
     }
     struct log_entry *row = &d->rows[entry->slot - 1];

@@ -25,9 +25,9 @@ struct disk_job {
     bool is_read;
     /* A write: everything that one step persists. */
     uint64_t first_sequence, last_sequence; /* one event may be several steps of the core */
-    uint64_t promise;   /* 0: none */
-    uint32_t lease_ms;  /* 0: none */
-    struct log_entry *entries; /* owned, with the references */
+    uint64_t promise;                       /* 0: none */
+    uint32_t lease_ms;                      /* 0: none */
+    struct log_entry *entries;              /* owned, with the references */
     uint32_t entries_count;
     /* A read. */
     uint64_t token, first_slot, last_slot, bytes_max;
@@ -43,8 +43,8 @@ struct disk {
     uint64_t rows_count, rows_capacity;
     struct disk_job *jobs; /* owned; in order */
     uint32_t jobs_count, jobs_capacity;
-    uint32_t committing;   /* jobs at the head that are in the transaction under way */
-    bool refusing;         /* a write was refused and the replica does not know yet */
+    uint32_t committing; /* jobs at the head that are in the transaction under way */
+    bool refusing;       /* a write was refused and the replica does not know yet */
     disk_writes *on_write;
     void *context; /* borrowed */
 };

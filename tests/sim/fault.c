@@ -244,8 +244,7 @@ static void fill(struct sim *s)
 static struct clock *some_clock(struct sim *s)
 {
     uint64_t at = prng_below(&s->clock_random, s->swarm.members + s->swarm.hosts);
-    return at < s->swarm.members ? &s->servers[at].clock
-                                 : &s->hosts[at - s->swarm.members].clock;
+    return at < s->swarm.members ? &s->servers[at].clock : &s->hosts[at - s->swarm.members].clock;
 }
 
 static void turn(struct sim *s)
@@ -266,18 +265,18 @@ static void jump(struct sim *s)
 
 /* ---- timers ---- */
 
-static fault *const faults[] = {crash, power_cut, blackout,    pause_server, pause_host,
-                                crash_client, cut, cut_clients, flap,     stall,
-                                fill,  turn,      jump};
+static fault *const faults[] = {crash,        power_cut, blackout,    pause_server, pause_host,
+                                crash_client, cut,       cut_clients, flap,         stall,
+                                fill,         turn,      jump};
 enum { FAULT_KINDS = sizeof(faults) / sizeof(faults[0]) };
 
 static uint32_t mean_of(const struct swarm *w, uint32_t kind)
 {
     const uint32_t means[FAULT_KINDS] = {
-        w->crash_every_ms,        w->power_every_ms,         w->blackout_every_ms,
-        w->pause_every_ms,        w->client_pause_every_ms,  w->client_crash_every_ms,
-        w->cut_every_ms,          w->client_cut_every_ms,    w->flap_every_ms,
-        w->stall_every_ms,        w->full_every_ms,          w->turn_every_ms,
+        w->crash_every_ms,     w->power_every_ms,        w->blackout_every_ms,
+        w->pause_every_ms,     w->client_pause_every_ms, w->client_crash_every_ms,
+        w->cut_every_ms,       w->client_cut_every_ms,   w->flap_every_ms,
+        w->stall_every_ms,     w->full_every_ms,         w->turn_every_ms,
         w->wall_jump_every_ms,
     };
     return means[kind];

@@ -50,7 +50,6 @@ static const char *const count_names[COUNT_KINDS] = {
     [COUNT_SESSIONS_ENDED] = "sessions ended",
     [COUNT_SESSIONS_EXPIRED] = "sessions expired",
     [COUNT_EXPIRIES_WITH_LOCKS] = "expiries under contention",
-    [COUNT_EXPIRIES_REFUSED] = "expiries of a deposed leader refused",
     [COUNT_JEOPARDIES] = "jeopardies",
     [COUNT_JEOPARDIES_SURVIVED] = "jeopardies survived",
     [COUNT_GRANTS] = "grants",

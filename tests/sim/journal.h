@@ -50,7 +50,6 @@ enum count {
     COUNT_SESSIONS_ENDED,
     COUNT_SESSIONS_EXPIRED,
     COUNT_EXPIRIES_WITH_LOCKS,
-    COUNT_EXPIRIES_REFUSED,
     COUNT_JEOPARDIES,
     COUNT_JEOPARDIES_SURVIVED,
     COUNT_GRANTS,
@@ -67,10 +66,10 @@ const char *count_name(enum count c);
 
 struct journal {
     enum verdict verdict;
-    char what[768];      /* of the first failure */
+    char what[768]; /* of the first failure */
     int64_t failed_at_ns;
     uint64_t hash;
-    FILE *trace;         /* borrowed; NULL: none */
+    FILE *trace;           /* borrowed; NULL: none */
     const int64_t *now_ns; /* borrowed: the run's time */
     uint64_t counts[COUNT_KINDS];
 };
@@ -82,10 +81,13 @@ void journal_fail(struct journal *r, enum verdict v, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void journal_trace_always(struct journal *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static inline bool journal_failed(const struct journal *r) { return r->verdict != VERDICT_OK; }
+static inline bool journal_failed(const struct journal *r)
+{
+    return r->verdict != VERDICT_OK;
+}
 
 /* The arguments are not evaluated when there is no trace. */
-#define journal_trace(r, ...)                                                   \
+#define journal_trace(r, ...) \
     ((r)->trace != NULL ? journal_trace_always((r), __VA_ARGS__) : (void)0)
 
 #endif

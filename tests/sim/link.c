@@ -18,16 +18,15 @@ static uint32_t high_of(uint32_t one, uint32_t other)
 
 static void tell(struct sim *s, uint32_t server, uint32_t peer, enum replica_link link)
 {
-    struct server_input input = {.kind = REPLICA_EVENT_PEER_LINK,
-                               .peer = s->servers[peer].id,
-                               .link = link};
+    struct server_input input = {
+        .kind = REPLICA_EVENT_PEER_LINK, .peer = s->servers[peer].id, .link = link};
     server_take(&s->servers[server], &input);
 }
 
 static void tell_down(struct sim *s, uint32_t server, uint32_t peer)
 {
-    bool *mourning = &s->links.pair[low_of(server, peer)][high_of(server, peer)]
-                          .mourning[server < peer ? 0 : 1];
+    bool *mourning =
+        &s->links.pair[low_of(server, peer)][high_of(server, peer)].mourning[server < peer ? 0 : 1];
     if (*mourning)
         tell(s, server, peer, REPLICA_LINK_DOWN);
     *mourning = false;
@@ -85,7 +84,7 @@ static void on_dial(void *object, const struct queue_item *item)
     l->free_ns[0] = s->now_ns + delay;
     l->free_ns[1] = s->now_ns;
     journal_trace(&s->journal, "link %" PRIu32 "-%" PRIu32 " up", s->servers[low].id,
-                 s->servers[high].id);
+                  s->servers[high].id);
     sim_after(s, delay, on_tell_up, s, high, low, l->number, NULL);
     /* Whoever takes a new link knows that the old one is gone. */
     tell_down(s, low, high);
@@ -110,14 +109,15 @@ void link_break(struct sim *s, uint32_t one, uint32_t other)
     l->up = false;
     l->number++;
     journal_trace(&s->journal, "link %" PRIu32 "-%" PRIu32 " down", s->servers[low].id,
-                 s->servers[high].id);
+                  s->servers[high].id);
     for (int end = 0; end < 2; end++) {
         uint32_t server = end == 0 ? low : high, peer = end == 0 ? high : low;
         l->mourning[end] = server_is_up(&s->servers[server]);
         if (!l->mourning[end])
             continue;
-        int64_t delay = both_ways(s, low, high) ? net_delay_ns(&s->net)
-                                                : sim_around_ms(&s->net.random, s->swarm.silence_ms);
+        int64_t delay = both_ways(s, low, high)
+                            ? net_delay_ns(&s->net)
+                            : sim_around_ms(&s->net.random, s->swarm.silence_ms);
         sim_after(s, delay, on_tell_down, s, server, peer, s->servers[server].life, NULL);
     }
     dial_later(s, low, high);
@@ -173,14 +173,13 @@ static void on_arrive(void *object, const struct queue_item *item)
     const struct link *l = &s->links.pair[low_of(from, to)][high_of(from, to)];
     if (l->number != item->c || !net_reaches(&s->net, from, to))
         return;
-    struct server_input input = {.kind = REPLICA_EVENT_PEER_MESSAGE,
-                               .peer = s->servers[from].id,
-                               .bytes = item->bytes};
+    struct server_input input = {
+        .kind = REPLICA_EVENT_PEER_MESSAGE, .peer = s->servers[from].id, .bytes = item->bytes};
     if (s->journal.trace != NULL) {
         char text[160];
         said_text(blob_slice(item->bytes), text, sizeof(text));
         journal_trace(&s->journal, "%" PRIu32 " <- %" PRIu32 "  %s", s->servers[to].id,
-                     s->servers[from].id, text);
+                      s->servers[from].id, text);
     }
     server_take(&s->servers[to], &input);
 }

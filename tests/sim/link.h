@@ -17,10 +17,10 @@ struct sim;
 
 struct link {
     bool up;
-    bool dialling;       /* an attempt is queued */
-    uint64_t number;     /* rises with each up and each down: older messages are lost */
-    bool mourning[2];    /* the end does not know yet that it is down: [0] the lower */
-    int64_t free_ns[2];  /* when the last in-order message arrives: [0] upwards in id */
+    bool dialling;      /* an attempt is queued */
+    uint64_t number;    /* rises with each up and each down: older messages are lost */
+    bool mourning[2];   /* the end does not know yet that it is down: [0] the lower */
+    int64_t free_ns[2]; /* when the last in-order message arrives: [0] upwards in id */
 };
 
 struct links {

@@ -71,11 +71,16 @@ static int complain(const char *what)
 static int parse(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        {"runs", required_argument, NULL, 'n'},  {"minutes", required_argument, NULL, 'm'},
-        {"first", required_argument, NULL, 'f'}, {"fresh", no_argument, NULL, 'F'},
-        {"jobs", required_argument, NULL, 'j'},  {"seed", required_argument, NULL, 's'},
-        {"trace", no_argument, NULL, 't'},       {"seeds", required_argument, NULL, 'S'},
-        {"quiet", no_argument, NULL, 'q'},       {"help", no_argument, NULL, 'h'},
+        {"runs", required_argument, NULL, 'n'},
+        {"minutes", required_argument, NULL, 'm'},
+        {"first", required_argument, NULL, 'f'},
+        {"fresh", no_argument, NULL, 'F'},
+        {"jobs", required_argument, NULL, 'j'},
+        {"seed", required_argument, NULL, 's'},
+        {"trace", no_argument, NULL, 't'},
+        {"seeds", required_argument, NULL, 'S'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     uint64_t v = 0;
@@ -209,7 +214,9 @@ int main(int argc, char **argv)
         .first = o.first,
         .count = o.minutes > 0 ? UINT32_MAX : o.runs,
         .minutes = o.minutes,
-        .jobs = o.jobs > 0 ? o.jobs : processors > 0 ? (uint32_t)processors : 1,
+        .jobs = o.jobs > 0       ? o.jobs
+                : processors > 0 ? (uint32_t)processors
+                                 : 1,
         .quiet = o.quiet,
     };
     if (o.fresh && getrandom(&series.first, sizeof(series.first), 0) != sizeof(series.first)) {

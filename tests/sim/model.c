@@ -173,9 +173,8 @@ static void open_session(struct model *m, const Coord__V1__OpenSession *c)
         m->sessions_capacity = m->sessions_capacity == 0 ? 32 : 2 * m->sessions_capacity;
         m->sessions = check_realloc(m->sessions, m->sessions_capacity * sizeof(m->sessions[0]));
     }
-    m->sessions[m->sessions_count] =
-        (struct model_session){.id = m->sessions_count + 1, .nonce_hash = nonce_hash,
-                               .alive = true};
+    m->sessions[m->sessions_count] = (struct model_session){
+        .id = m->sessions_count + 1, .nonce_hash = nonce_hash, .alive = true};
     m->sessions_count++;
     m->journal->counts[COUNT_SESSIONS_OPENED]++;
 }
@@ -204,12 +203,8 @@ static void end_session(struct model *m, struct model_session *s)
 static void expire_session(struct model *m, const Coord__V1__ExpireSession *c)
 {
     struct model_session *s = session_of(m, c->session);
-    if (c->ballot < m->leader_ballot) {
-        m->journal->counts[COUNT_EXPIRIES_REFUSED]++;
-        return;
-    }
-    if (s == NULL || !s->alive)
-        return;
+    if (c->ballot < m->leader_ballot || s == NULL || !s->alive)
+        return; /* of a deposed leader, or too late */
     m->journal->counts[COUNT_SESSIONS_EXPIRED]++;
     if (contended(m, c->session))
         m->journal->counts[COUNT_EXPIRIES_WITH_LOCKS]++;
@@ -306,8 +301,8 @@ void model_follow(struct model *m, const struct truth *t)
         const struct log_entry *entry = truth_chosen(t, ++m->slot);
         if (m->slot >= m->revision_after_capacity) {
             m->revision_after_capacity = 2 * m->slot + 512;
-            m->revision_after = check_realloc(
-                m->revision_after, m->revision_after_capacity * sizeof(m->revision_after[0]));
+            m->revision_after = check_realloc(m->revision_after, m->revision_after_capacity *
+                                                                     sizeof(m->revision_after[0]));
         }
         if (entry->kind == ENTRY_BATCH) {
             apply_batch(m, entry);
@@ -318,7 +313,7 @@ void model_follow(struct model *m, const struct truth *t)
                 m->leader_ballot = ballot;
         }
         m->revision_after[m->slot] = m->revision;
-        journal_trace(m->journal, "slot %" PRIu64 " is chosen, kind %" PRIu32
-                      ", revision %" PRIu64, m->slot, entry->kind, m->revision);
+        journal_trace(m->journal, "slot %" PRIu64 " is chosen, kind %" PRIu32 ", revision %" PRIu64,
+                      m->slot, entry->kind, m->revision);
     }
 }

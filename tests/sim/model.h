@@ -19,7 +19,11 @@
 #include "tests/sim/journal.h"
 #include "tests/sim/truth.h"
 
-enum { MODEL_PATH_BYTES = 32, MODEL_HOLDERS_MAX = 8 };
+enum {
+    MODEL_PATH_BYTES = 32,
+    MODEL_HOLDERS_MAX = 8,
+    MODEL_CONTENTS_MAX = 1 << 24, /* contents that begin with a higher number are not noted */
+};
 
 struct model_version {
     uint64_t revision; /* from here to the next version's */
@@ -28,9 +32,9 @@ struct model_version {
     uint64_t content_hash, owner;
     uint32_t content_length, children_count;
     uint32_t holders_count;
-    bool exclusive;                        /* the one holder is */
-    uint64_t holders[MODEL_HOLDERS_MAX];   /* generations of their grants */
-    uint64_t lock_changed;                 /* revision of the last grant or release */
+    bool exclusive;                      /* the one holder is */
+    uint64_t holders[MODEL_HOLDERS_MAX]; /* generations of their grants */
+    uint64_t lock_changed;               /* revision of the last grant or release */
 };
 
 struct model_claim {
@@ -80,9 +84,9 @@ struct model {
     uint32_t sessions_count, sessions_capacity;
     uint64_t *revision_after; /* owned; by slot */
     uint64_t revision_after_capacity;
-    uint8_t *written;         /* owned; by the number that a content begins with */
+    uint8_t *written; /* owned; by the number that a content begins with */
     uint64_t written_capacity;
-    uint64_t last_grant[32];  /* generation, by path */
+    uint64_t last_grant[32]; /* generation, by path */
     /* Of the command at hand. */
     bool changed;
 };

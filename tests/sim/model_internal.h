@@ -14,8 +14,7 @@ uint32_t model_name(struct model *m, const char *path); /* finds or adds */
 bool model_alive(const struct model *m, uint32_t path);
 
 /* model_node.c */
-enum err model_create(struct model *m, const struct model_session *s,
-                      const Coord__V1__Create *c);
+enum err model_create(struct model *m, const struct model_session *s, const Coord__V1__Create *c);
 enum err model_put(struct model *m, const Coord__V1__Put *c);
 enum err model_delete(struct model *m, uint64_t session, const Coord__V1__Delete *c);
 void model_delete_ephemerals(struct model *m, uint64_t session);
@@ -28,8 +27,8 @@ void model_set_content(struct model *m, struct model_version *v,
                        const struct model_content *content);
 
 /* model_lock.c. *ret_waits: no answer yet. */
-enum err model_acquire(struct model *m, uint64_t session, uint64_t seq,
-                       const Coord__V1__Acquire *c, bool *ret_waits);
+enum err model_acquire(struct model *m, uint64_t session, uint64_t seq, const Coord__V1__Acquire *c,
+                       bool *ret_waits);
 enum err model_release_lock(struct model *m, uint64_t session, const Coord__V1__Release *c);
 enum err model_cancel(struct model *m, uint64_t session, uint64_t acquire_seq);
 /* Gives back all that a session that is over holds and waits for. */

@@ -26,8 +26,7 @@ static bool can_join(const struct model_path *p, bool exclusive)
 static void drop_claim(struct model_path *p, uint32_t at)
 {
     p->claims_count--;
-    memmove(&p->claims[at], &p->claims[at + 1],
-            (p->claims_count - at) * sizeof(p->claims[0]));
+    memmove(&p->claims[at], &p->claims[at + 1], (p->claims_count - at) * sizeof(p->claims[0]));
 }
 
 void model_forget_claims(struct model *m, uint32_t path)
@@ -89,8 +88,7 @@ static void give_back(struct model *m, uint32_t path, uint32_t at, bool clear_co
 {
     struct model_version *v = model_change(m, path);
     if (clear_content)
-        model_set_content(m, v,
-                          &(struct model_content){hash_bytes(0, slice_of(NULL, 0)), 0, 0});
+        model_set_content(m, v, &(struct model_content){hash_bytes(0, slice_of(NULL, 0)), 0, 0});
     drop_claim(&m->paths[path], at);
     if (let_in(m, path) > 0)
         m->journal->counts[COUNT_HAND_OFFS]++;
@@ -101,14 +99,13 @@ static bool has_handle(const struct model *m, uint64_t session, uint64_t handle)
 {
     for (uint32_t i = 0; i < m->paths_count; i++)
         for (uint32_t k = 0; k < m->paths[i].claims_count; k++)
-            if (m->paths[i].claims[k].session == session &&
-                m->paths[i].claims[k].handle == handle)
+            if (m->paths[i].claims[k].session == session && m->paths[i].claims[k].handle == handle)
                 return true;
     return false;
 }
 
-enum err model_acquire(struct model *m, uint64_t session, uint64_t seq,
-                       const Coord__V1__Acquire *c, bool *ret_waits)
+enum err model_acquire(struct model *m, uint64_t session, uint64_t seq, const Coord__V1__Acquire *c,
+                       bool *ret_waits)
 {
     bool exclusive = c->mode == COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
     if (!exclusive || c->lock_delay_ms != 0)
@@ -226,8 +223,7 @@ enum err model_guard(const struct model *m, const char *sequencer)
     return ERR_STALE_SEQUENCER;
 }
 
-bool model_locked_by_others(const struct model *m, uint32_t path, uint64_t session,
-                            uint64_t handle)
+bool model_locked_by_others(const struct model *m, uint32_t path, uint64_t session, uint64_t handle)
 {
     const struct model_path *p = &m->paths[path];
     if (p->claims_count == 0)

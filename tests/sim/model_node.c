@@ -21,6 +21,8 @@ void model_set_content(struct model *m, struct model_version *v,
     v->content_generation = v->revision;
     v->content_hash = content->hash;
     v->content_length = content->length;
+    if (content->number >= MODEL_CONTENTS_MAX)
+        return;
     if (content->number >= m->written_capacity) {
         uint64_t capacity = 2 * content->number + 1024;
         m->written = check_realloc(m->written, capacity);

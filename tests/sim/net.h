@@ -18,11 +18,14 @@ enum {
     NET_HOSTS_MAX = 8,
     NET_PLACES_MAX = NET_REPLICAS_MAX + NET_HOSTS_MAX,
 };
-static inline uint32_t net_host_place(uint32_t host) { return NET_REPLICAS_MAX + host; }
+static inline uint32_t net_host_place(uint32_t host)
+{
+    return NET_REPLICAS_MAX + host;
+}
 
 struct net {
     const struct swarm *swarm; /* borrowed */
-    struct journal *journal;     /* borrowed */
+    struct journal *journal;   /* borrowed */
     struct prng random;
     uint32_t cuts[NET_PLACES_MAX][NET_PLACES_MAX];
     uint64_t cut_number[NET_PLACES_MAX][NET_PLACES_MAX]; /* rises with each cut that begins */

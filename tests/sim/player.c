@@ -14,8 +14,8 @@
 enum { CONTENT_BYTES_MAX = 4096, FINISH_MS = 50, REOPEN_MS = 100 };
 
 static const char *const op_names[OP_KINDS] = {
-    "put",  "put if",  "guarded put", "create", "create ephemeral", "delete", "get",   "stat",
-    "list", "check",   "list locks",  "lock",   "lock shared",      "try",    "elect", "release",
+    "put",   "put if", "guarded put", "create", "create ephemeral", "delete", "get",   "stat",
+    "list",  "check",  "list locks",  "lock",   "lock shared",      "try",    "elect", "release",
     "watch", "close",
 };
 
@@ -164,7 +164,7 @@ static void create(struct client *c, enum op op, uint32_t path)
     player_write(c, &copy, &w);
 }
 
-static void delete(struct client *c, uint32_t path)
+static void delete (struct client *c, uint32_t path)
 {
     struct call *call = new_call(c, OP_DELETE, path);
     Coord__V1__Write w = COORD__V1__WRITE__INIT;
@@ -186,8 +186,8 @@ static void lock(struct client *c, enum op op, uint32_t path)
     call->handle = c->player.next_handle++;
     m.path = (char *)path_text(path);
     m.handle = call->handle;
-    m.mode = op == OP_SHARED ? COORD__V1__LOCK_MODE__LOCK_SHARED
-                             : COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
+    m.mode =
+        op == OP_SHARED ? COORD__V1__LOCK_MODE__LOCK_SHARED : COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
     m.wait = op != OP_TRY;
     m.lock_delay_ms = s->swarm.lock_delay_ms;
     if (op == OP_ELECT) {
@@ -350,11 +350,11 @@ static void act(struct client *c)
     uint32_t data = some_path(s, PATHS_DATA, w->data_paths);
     uint32_t locked = some_path(s, PATHS_LOCK, w->lock_paths);
     const uint32_t weights[] = {
-        w->weight_put,    w->weight_put_if, w->weight_put_guarded, w->weight_create,
-        w->weight_ephemeral, w->weight_delete, w->weight_get,      w->weight_list,
-        w->weight_check,  w->weight_lock,   w->weight_shared,      w->weight_try,
-        w->weight_elect,  w->weight_watch,  w->weight_unwatch,     w->weight_give_up,
-        w->weight_close,  w->weight_execute, w->weight_expire,
+        w->weight_put,       w->weight_put_if,  w->weight_put_guarded, w->weight_create,
+        w->weight_ephemeral, w->weight_delete,  w->weight_get,         w->weight_list,
+        w->weight_check,     w->weight_lock,    w->weight_shared,      w->weight_try,
+        w->weight_elect,     w->weight_watch,   w->weight_unwatch,     w->weight_give_up,
+        w->weight_close,     w->weight_execute, w->weight_expire,
     };
     uint32_t kinds = sizeof(weights) / sizeof(weights[0]), sum = 0, kind = 0;
     for (uint32_t i = 0; i < kinds; i++)
@@ -378,7 +378,7 @@ static void act(struct client *c)
         create(c, OP_EPHEMERAL, some_path(s, PATHS_EPHEMERAL, PATHS_EPHEMERAL_COUNT));
         break;
     case 5:
-        delete(c, any_path(s));
+        delete (c, any_path(s));
         break;
     case 6:
         read(c, prng_chance(&s->work_random, 3, 4) ? OP_GET : OP_STAT, any_path(s));

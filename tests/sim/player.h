@@ -17,10 +17,24 @@ struct host_input;
 enum { PLAYER_SEQUENCER_BYTES = 160 };
 
 enum op {
-    OP_PUT, OP_PUT_IF, OP_PUT_GUARDED, OP_CREATE, OP_EPHEMERAL, OP_DELETE,
-    OP_GET, OP_STAT, OP_LIST, OP_CHECK, OP_LOCKS,
-    OP_LOCK, OP_SHARED, OP_TRY, OP_ELECT, OP_RELEASE,
-    OP_WATCH, OP_CLOSE,
+    OP_PUT,
+    OP_PUT_IF,
+    OP_PUT_GUARDED,
+    OP_CREATE,
+    OP_EPHEMERAL,
+    OP_DELETE,
+    OP_GET,
+    OP_STAT,
+    OP_LIST,
+    OP_CHECK,
+    OP_LOCKS,
+    OP_LOCK,
+    OP_SHARED,
+    OP_TRY,
+    OP_ELECT,
+    OP_RELEASE,
+    OP_WATCH,
+    OP_CLOSE,
     OP_KINDS,
 };
 
@@ -31,12 +45,12 @@ struct call {
     uint64_t floor;   /* the highest revision that anybody had been shown before */
     uint64_t content; /* number of what it writes; 0: none */
     uint64_t condition;
-    uint64_t handle;  /* of locks */
+    uint64_t handle; /* of locks */
     uint64_t watch;
     uint64_t channel; /* of calls without a session */
     uint32_t server;
     bool given_up;
-    bool exclusive; /* of the lock that `sequencer` names */
+    bool exclusive;      /* of the lock that `sequencer` names */
     uint64_t generation; /* of that grant */
     char sequencer[PLAYER_SEQUENCER_BYTES];
 };
@@ -56,11 +70,11 @@ struct player {
     uint32_t executes_count, executes_capacity;
     struct hold *holds; /* owned */
     uint32_t holds_count, holds_capacity;
-    uint64_t *never;  /* owned: contents that certainly were not written */
+    uint64_t *never; /* owned: contents that certainly were not written */
     uint32_t never_count, never_capacity;
     uint64_t next_token, next_handle, next_watch;
     uint64_t generations[32]; /* by path: last seen of the content */
-    struct {           /* the last grant seen, held still or not */
+    struct {                  /* the last grant seen, held still or not */
         char text[PLAYER_SEQUENCER_BYTES];
         uint32_t path;
         uint64_t generation;

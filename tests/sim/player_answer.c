@@ -49,8 +49,8 @@ static void believe(struct client *c, const struct call *call, const Coord__V1__
     char cell[2 * REPLICA_CELL_ID_BYTES + 1] = "";
     if (g->cell.len == REPLICA_CELL_ID_BYTES)
         hex_encode(g->cell.data, g->cell.len, cell);
-    snprintf(p->sequencer.text, sizeof(p->sequencer.text), "%s:%" PRIu64 ":%c:%" PRIu64 ":%s",
-             cell, g->instance, exclusive ? 'x' : 's', g->generation, g->path);
+    snprintf(p->sequencer.text, sizeof(p->sequencer.text), "%s:%" PRIu64 ":%c:%" PRIu64 ":%s", cell,
+             g->instance, exclusive ? 'x' : 's', g->generation, g->path);
     p->sequencer.path = call->path;
     p->sequencer.generation = g->generation;
     p->sequencer.exclusive = exclusive;
@@ -82,8 +82,8 @@ static void judge(struct client *c, const struct call *call, enum err status,
                   const Coord__V1__Answer *a)
 {
     struct sim *s = c->sim;
-    bool lock = call->op == OP_LOCK || call->op == OP_SHARED || call->op == OP_TRY ||
-                call->op == OP_ELECT;
+    bool lock =
+        call->op == OP_LOCK || call->op == OP_SHARED || call->op == OP_TRY || call->op == OP_ELECT;
     if (lock && status == ERR_OK)
         believe(c, call, a);
     if (a == NULL || a->revision == 0)
@@ -136,7 +136,8 @@ void player_answered(struct client *c, const struct client_effect *e)
     uint64_t revision = e->answer != NULL ? e->answer->revision : 0;
     journal_mix(&s->journal, 128 + (uint64_t)e->status, revision);
     journal_trace(&s->journal, "c%" PRIu32 " #%" PRIu64 " %s %s: %s, revision %" PRIu64, c->index,
-                  call.token, op_text(call.op), path_text(call.path), err_name(e->status), revision);
+                  call.token, op_text(call.op), path_text(call.path), err_name(e->status),
+                  revision);
     tally(s, &call, e->status);
     if (certainly_not(&call, e))
         player_never(p, call.content);

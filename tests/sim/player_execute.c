@@ -22,10 +22,8 @@ static struct call *new_execute(struct client *c, enum op op, uint32_t path)
         p->executes = check_realloc(p->executes, p->executes_capacity * sizeof(p->executes[0]));
     }
     struct call *call = &p->executes[p->executes_count++];
-    *call = (struct call){.token = p->next_token++,
-                          .op = op,
-                          .path = path,
-                          .floor = c->sim->acknowledged_revision};
+    *call = (struct call){
+        .token = p->next_token++, .op = op, .path = path, .floor = c->sim->acknowledged_revision};
     c->sim->journal.counts[COUNT_CALLS]++;
     return call;
 }

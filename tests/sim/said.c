@@ -23,18 +23,18 @@ static void check_promised(struct truth *t, uint32_t from, const struct disk *d,
 {
     if (d->durable.promised < ballot)
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "member %" PRIu32 " sends %s of ballot %" PRIu64
-                    ", but only %" PRIu64 " is durable there",
-                    from, what, ballot, d->durable.promised);
+                     "member %" PRIu32 " sends %s of ballot %" PRIu64 ", but only %" PRIu64
+                     " is durable there",
+                     from, what, ballot, d->durable.promised);
 }
 
 static void check_chosen(struct truth *t, uint32_t from, uint64_t chosen, const char *what)
 {
     if (chosen > t->prefix)
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "member %" PRIu32 " sends %s that calls slots to %" PRIu64
-                    " chosen; chosen are those to %" PRIu64,
-                    from, what, chosen, t->prefix);
+                     "member %" PRIu32 " sends %s that calls slots to %" PRIu64
+                     " chosen; chosen are those to %" PRIu64,
+                     from, what, chosen, t->prefix);
 }
 
 /* Rows that were compared once in this ballot need not be again: T3 watches what
@@ -49,12 +49,13 @@ static void check_held(struct truth *t, uint32_t from, uint32_t life, const stru
     }
     for (uint64_t slot = t->said_held[from] + 1; slot <= held; slot++) {
         const struct log_entry *row = disk_row(d, slot);
-        if (row == NULL || (row->ballot != ballot &&
-                            !truth_is_chosen(t, slot, truth_value_hash(row)))) {
+        if (row == NULL ||
+            (row->ballot != ballot && !truth_is_chosen(t, slot, truth_value_hash(row)))) {
             journal_fail(t->journal, VERDICT_SAFETY,
-                        "member %" PRIu32 " says it holds slots to %" PRIu64 " in ballot %" PRIu64
-                        ", but slot %" PRIu64 " is %s there",
-                        from, held, ballot, slot, row == NULL ? "not durable" : "of another ballot");
+                         "member %" PRIu32 " says it holds slots to %" PRIu64 " in ballot %" PRIu64
+                         ", but slot %" PRIu64 " is %s there",
+                         from, held, ballot, slot,
+                         row == NULL ? "not durable" : "of another ballot");
             return;
         }
         t->said_held[from] = slot;
@@ -69,7 +70,7 @@ void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk
     const Coord__V1__Message *m = decode(&scratch, envelope);
     if (m == NULL) {
         journal_fail(t->journal, VERDICT_SAFETY, "member %" PRIu32 " sends what nobody can read",
-                    from);
+                     from);
         scratch_release(&scratch);
         return;
     }
@@ -130,8 +131,7 @@ void said_text(struct slice bytes, char *out, size_t out_bytes)
                  m->accept->chosen, m->accept->round, m->accept->healthy ? "" : " unhealthy");
         break;
     case COORD__V1__MESSAGE__BODY_ACCEPTED:
-        snprintf(out, out_bytes,
-                 "Accepted b %" PRIu64 " held %" PRIu64 " round %" PRIu64 "%s%s",
+        snprintf(out, out_bytes, "Accepted b %" PRIu64 " held %" PRIu64 " round %" PRIu64 "%s%s",
                  m->accepted->ballot, m->accepted->held, m->accepted->round,
                  m->accepted->granted ? " granted" : "", m->accepted->gap ? " gap" : "");
         break;

@@ -144,8 +144,7 @@ static bool hear(struct worker *w, struct outcome *ret)
 }
 
 /* The worker is gone. True if it died of what it ran. */
-static bool bury(const struct series *series, struct worker *w, uint32_t index,
-                 struct outcome *ret)
+static bool bury(const struct series *series, struct worker *w, uint32_t index, struct outcome *ret)
 {
     int status = 0;
     w->ended = true;
@@ -209,8 +208,8 @@ static void summarize(const struct sum *sum)
 {
     double took_s = seconds_now() - sum->began_s;
     bool none = false;
-    printf("%" PRIu64 " runs, %.0f s of virtual time, in %.1f s (%.1f runs a second)\n",
-           sum->runs, (double)sum->virtual_ms / 1e3, took_s, (double)sum->runs / took_s);
+    printf("%" PRIu64 " runs, %.0f s of virtual time, in %.1f s (%.1f runs a second)\n", sum->runs,
+           (double)sum->virtual_ms / 1e3, took_s, (double)sum->runs / took_s);
     for (int i = 0; i < COUNT_KINDS; i++)
         printf("  %-36s %12" PRIu64 "\n", count_name((enum count)i), sum->counts[i]);
     for (int i = 0; i < COUNT_KINDS; i++) {

@@ -45,6 +45,7 @@ void server_init(struct sim *s, uint32_t index)
     }
     c->lease_ms = s->swarm.lease_ms;
     c->rate_ppm = s->swarm.rate_ppm;
+    c->log_keep_entries = s->swarm.log_keep_entries;
     c->pid = 1000 + index;
     c->version = "sim";
 }
@@ -70,7 +71,7 @@ void server_start(struct server *n)
     n->config.seed = prng_next(&s->fault_random);
     if (replica_new(&n->config, &n->disk.durable, &n->replica, &why) != ERR_OK) {
         journal_fail(&s->journal, VERDICT_SAFETY, "member %" PRIu32 " cannot be made: %s", n->id,
-                    why);
+                     why);
         return;
     }
     n->disk.durable.used = 1;
@@ -78,13 +79,13 @@ void server_start(struct server *n)
         const struct log_entry *row = disk_row(&n->disk, slot);
         if (row == NULL || replica_load_entry(n->replica, row) != ERR_OK) {
             journal_fail(&s->journal, VERDICT_SAFETY,
-                        "member %" PRIu32 " cannot load slot %" PRIu64 " of its own log", n->id,
-                        slot);
+                         "member %" PRIu32 " cannot load slot %" PRIu64 " of its own log", n->id,
+                         slot);
             return;
         }
     }
     journal_trace(&s->journal, "%" PRIu32 " starts, %" PRIu64 " slots, promised %" PRIu64, n->id,
-                 n->disk.rows_count, n->disk.durable.promised);
+                  n->disk.rows_count, n->disk.durable.promised);
     journal_mix(&s->journal, 1, n->id);
     replica_loaded(n->replica, clock_local(&n->clock, s->now_ns));
     step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
@@ -105,10 +106,10 @@ void server_die(struct server *n, enum server_death death, int64_t restart_after
     if (n->replica == NULL)
         return;
     uint32_t kept = death == SERVER_POWER_CUT ? disk_power_cut(&n->disk, &s->disk_random)
-                                            : disk_crash(&n->disk, &s->disk_random);
+                                              : disk_crash(&n->disk, &s->disk_random);
     s->journal.counts[death == SERVER_POWER_CUT ? COUNT_POWER_CUTS : COUNT_CRASHES]++;
     journal_trace(&s->journal, "%" PRIu32 " %s (%" PRIu32 " unsynced steps kept)", n->id,
-                 death == SERVER_POWER_CUT ? "loses power" : "crashes", kept);
+                  death == SERVER_POWER_CUT ? "loses power" : "crashes", kept);
     journal_mix(&s->journal, 2, n->id);
     replica_free(n->replica);
     n->replica = NULL;
@@ -174,7 +175,7 @@ void server_resume(struct server *n)
     if (n->replica == NULL || !n->paused)
         return;
     journal_trace(&n->sim->journal, "%" PRIu32 " goes on, %" PRIu32 " events late", n->id,
-                 n->inbox_count);
+                  n->inbox_count);
     n->paused = false;
     struct server_input *late = n->inbox;
     uint32_t count = n->inbox_count;
@@ -227,8 +228,8 @@ static void on_disk_tells(void *object, const struct queue_item *item)
     struct server *n = object;
     if (n->life != item->a)
         return;
-    server_take(n, &(struct server_input){.kind = (enum replica_event_kind)item->c,
-                                      .sequence = item->b});
+    server_take(
+        n, &(struct server_input){.kind = (enum replica_event_kind)item->c, .sequence = item->b});
 }
 
 static void disk_tells(struct server *n, enum replica_event_kind kind, uint64_t sequence)
@@ -267,8 +268,8 @@ static void on_read(void *object, const struct queue_item *item)
         const struct log_entry *row = disk_row(&n->disk, slot);
         if (row == NULL)
             break;
-        input.entries = check_realloc(input.entries,
-                                      (input.entries_count + 1) * sizeof(input.entries[0]));
+        input.entries =
+            check_realloc(input.entries, (input.entries_count + 1) * sizeof(input.entries[0]));
         input.entries[input.entries_count++] = *row;
         bytes += row->value->length;
         if (job.bytes_max > 0 && bytes >= job.bytes_max)
@@ -422,6 +423,5 @@ static void step(struct server *n, const struct server_input *input)
 
 bool server_has_lease(const struct server *n)
 {
-    return n->replica != NULL &&
-           n->view.lease_until_ns > clock_local(&n->clock, n->sim->now_ns);
+    return n->replica != NULL && n->view.lease_until_ns > clock_local(&n->clock, n->sim->now_ns);
 }

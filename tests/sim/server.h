@@ -37,13 +37,13 @@ struct server {
     struct clock clock;
     struct disk disk;
     struct effects effects;
-    uint32_t life;          /* rises with each start: what was queued for an older one is void */
-    uint64_t wake_number;   /* of the TIME event that is wanted */
+    uint32_t life;        /* rises with each start: what was queued for an older one is void */
+    uint64_t wake_number; /* of the TIME event that is wanted */
     bool paused;
     uint64_t pause_number;
     struct server_input *inbox; /* owned, with what is in it; used while paused */
     uint32_t inbox_count, inbox_capacity;
-    bool dies_in_step;      /* armed: at a random effect of the next step that has some */
+    bool dies_in_step; /* armed: at a random effect of the next step that has some */
     enum server_death death;
     int64_t restart_after_ns; /* of the armed death; negative: stays down */
     bool disk_busy, disk_full;
@@ -61,8 +61,14 @@ void server_pause(struct server *n);
 void server_resume(struct server *n);
 /* Takes over nothing: references in `input` stay the caller's. */
 void server_take(struct server *n, const struct server_input *input);
-static inline bool server_is_up(const struct server *n) { return n->replica != NULL; }
-static inline bool server_is_paused(const struct server *n) { return n->paused; }
+static inline bool server_is_up(const struct server *n)
+{
+    return n->replica != NULL;
+}
+static inline bool server_is_paused(const struct server *n)
+{
+    return n->paused;
+}
 /* Believes, by its own clock, that nobody else leads. */
 bool server_has_lease(const struct server *n);
 

@@ -36,8 +36,8 @@ void sim_after(struct sim *s, int64_t delay_ns, queue_run *run, void *object, ui
 int64_t sim_around_ms(struct prng *random, uint32_t mean_ms)
 {
     int64_t mean_us = (int64_t)mean_ms * 1000;
-    return NS_PER_US * (int64_t)prng_between(random, (uint64_t)(mean_us / 2),
-                                             (uint64_t)(mean_us * 3 / 2));
+    return NS_PER_US *
+           (int64_t)prng_between(random, (uint64_t)(mean_us / 2), (uint64_t)(mean_us * 3 / 2));
 }
 
 /* ---- set-up ---- */

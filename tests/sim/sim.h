@@ -11,12 +11,12 @@
 #include "tests/sim/channel.h"
 #include "tests/sim/client.h"
 #include "tests/sim/host.h"
+#include "tests/sim/journal.h"
 #include "tests/sim/link.h"
 #include "tests/sim/model.h"
 #include "tests/sim/net.h"
-#include "tests/sim/server.h"
 #include "tests/sim/queue.h"
-#include "tests/sim/journal.h"
+#include "tests/sim/server.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/truth.h"
 
@@ -25,7 +25,7 @@ enum { NS_PER_US = 1000, PPM = 1000000, SIM_CLIENTS_MAX = 12 };
 enum phase {
     PHASE_FOUNDING, /* until some replica serves */
     PHASE_FAULTS,
-    PHASE_HEALED,   /* one new write by every client, everywhere the same state */
+    PHASE_HEALED, /* one new write by every client, everywhere the same state */
 };
 
 struct sim {

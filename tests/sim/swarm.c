@@ -37,8 +37,9 @@ static void draw_cell(struct swarm *s, struct prng *p)
     s->members = often(p, 85) ? 5 : between(p, 3, 4);
     s->lease_ms = often(p, 60) ? 0 : between(p, 150, 1500);
     s->rate_ppm = 5000;
+    s->log_keep_entries = spread(p, 4, 1024);
     s->calls = between(p, 500, 1000);
-    s->fault_ms = between(p, 10000, 30000);
+    s->fault_ms = between(p, 8000, 20000);
     s->faults_from_start = often(p, 20);
     s->dead_at_end = often(p, 30) ? between(p, 1, (s->members - 1) / 2) : 0;
 }
@@ -158,31 +159,89 @@ struct field {
     const char *name;
     size_t offset;
 };
-#define FIELD(name)                                                            \
-    {                                                                          \
-#name, offsetof(struct swarm, name)                                    \
+#define FIELD(name)                         \
+    {                                       \
+#name, offsetof(struct swarm, name) \
     }
 
 static const struct field fields[] = {
-    FIELD(members), FIELD(lease_ms), FIELD(rate_ppm), FIELD(calls), FIELD(fault_ms),
-    FIELD(faults_from_start), FIELD(dead_at_end), FIELD(hosts), FIELD(clients),
-    FIELD(ttl_min_ms), FIELD(ttl_max_ms), FIELD(grace_ms), FIELD(think_ms), FIELD(outstanding),
-    FIELD(deadline_ms), FIELD(hold_ms), FIELD(lock_delay_ms), FIELD(lock_paths),
-    FIELD(data_paths), FIELD(weight_put), FIELD(weight_put_if), FIELD(weight_put_guarded),
-    FIELD(weight_create), FIELD(weight_ephemeral), FIELD(weight_delete), FIELD(weight_get),
-    FIELD(weight_list), FIELD(weight_check), FIELD(weight_lock), FIELD(weight_shared),
-    FIELD(weight_try), FIELD(weight_elect), FIELD(weight_watch), FIELD(weight_unwatch),
-    FIELD(weight_give_up), FIELD(weight_close), FIELD(weight_execute), FIELD(weight_expire),
-    FIELD(delay_us), FIELD(delay_spread_us), FIELD(tail_ppm), FIELD(tail_us), FIELD(loss_ppm),
-    FIELD(duplicate_ppm), FIELD(reorder_ppm), FIELD(reorder_us), FIELD(merge_ppm),
-    FIELD(silence_ms), FIELD(reconnect_ms), FIELD(client_silence_ms), FIELD(cut_every_ms),
-    FIELD(cut_ms), FIELD(one_way_ppm), FIELD(isolate_ppm), FIELD(flap_every_ms),
-    FIELD(client_cut_every_ms), FIELD(commit_us), FIELD(commit_spread_us),
-    FIELD(stall_every_ms), FIELD(stall_ms), FIELD(full_every_ms), FIELD(full_ms),
-    FIELD(clock_ppm), FIELD(turn_every_ms), FIELD(wall_jump_every_ms), FIELD(late_us),
-    FIELD(crash_every_ms), FIELD(power_every_ms), FIELD(blackout_every_ms), FIELD(restart_ms),
-    FIELD(crash_in_step_ppm), FIELD(pause_every_ms), FIELD(pause_ms),
-    FIELD(client_pause_every_ms), FIELD(client_pause_ms), FIELD(client_crash_every_ms),
+    FIELD(members),
+    FIELD(lease_ms),
+    FIELD(rate_ppm),
+    FIELD(log_keep_entries),
+    FIELD(calls),
+    FIELD(fault_ms),
+    FIELD(faults_from_start),
+    FIELD(dead_at_end),
+    FIELD(hosts),
+    FIELD(clients),
+    FIELD(ttl_min_ms),
+    FIELD(ttl_max_ms),
+    FIELD(grace_ms),
+    FIELD(think_ms),
+    FIELD(outstanding),
+    FIELD(deadline_ms),
+    FIELD(hold_ms),
+    FIELD(lock_delay_ms),
+    FIELD(lock_paths),
+    FIELD(data_paths),
+    FIELD(weight_put),
+    FIELD(weight_put_if),
+    FIELD(weight_put_guarded),
+    FIELD(weight_create),
+    FIELD(weight_ephemeral),
+    FIELD(weight_delete),
+    FIELD(weight_get),
+    FIELD(weight_list),
+    FIELD(weight_check),
+    FIELD(weight_lock),
+    FIELD(weight_shared),
+    FIELD(weight_try),
+    FIELD(weight_elect),
+    FIELD(weight_watch),
+    FIELD(weight_unwatch),
+    FIELD(weight_give_up),
+    FIELD(weight_close),
+    FIELD(weight_execute),
+    FIELD(weight_expire),
+    FIELD(delay_us),
+    FIELD(delay_spread_us),
+    FIELD(tail_ppm),
+    FIELD(tail_us),
+    FIELD(loss_ppm),
+    FIELD(duplicate_ppm),
+    FIELD(reorder_ppm),
+    FIELD(reorder_us),
+    FIELD(merge_ppm),
+    FIELD(silence_ms),
+    FIELD(reconnect_ms),
+    FIELD(client_silence_ms),
+    FIELD(cut_every_ms),
+    FIELD(cut_ms),
+    FIELD(one_way_ppm),
+    FIELD(isolate_ppm),
+    FIELD(flap_every_ms),
+    FIELD(client_cut_every_ms),
+    FIELD(commit_us),
+    FIELD(commit_spread_us),
+    FIELD(stall_every_ms),
+    FIELD(stall_ms),
+    FIELD(full_every_ms),
+    FIELD(full_ms),
+    FIELD(clock_ppm),
+    FIELD(turn_every_ms),
+    FIELD(wall_jump_every_ms),
+    FIELD(late_us),
+    FIELD(crash_every_ms),
+    FIELD(power_every_ms),
+    FIELD(blackout_every_ms),
+    FIELD(restart_ms),
+    FIELD(crash_in_step_ppm),
+    FIELD(pause_every_ms),
+    FIELD(pause_ms),
+    FIELD(client_pause_every_ms),
+    FIELD(client_pause_ms),
+    FIELD(client_crash_every_ms),
     FIELD(leader_bias_ppm),
 };
 

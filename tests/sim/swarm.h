@@ -11,7 +11,7 @@
 
 struct swarm {
     /* the cell */
-    uint32_t members, lease_ms, rate_ppm;
+    uint32_t members, lease_ms, rate_ppm, log_keep_entries;
     /* the run */
     uint32_t calls, fault_ms, faults_from_start, dead_at_end;
     /* clients */

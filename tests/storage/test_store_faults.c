@@ -1,6 +1,7 @@
 /* test_store_faults.c - a full disk is survived, a failing one ends the work. */
 #include <string.h>
 
+#include "libcoord/base/check.h"
 #include "tests/storage/fixture.h"
 #include "tests/support/fault_vfs.h"
 #include "tests/support/runner.h"
@@ -12,7 +13,7 @@ static struct store *start(struct fixture *f)
 {
     if (plan == NULL)
         plan = fault_vfs_register("fault");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+    CHECK(plan != NULL);
     memset(plan, 0, sizeof *plan);
     fixture_make(f);
     f->options.vfs = "fault";
@@ -95,9 +96,9 @@ static void test_store_faults__a_full_disk_in_a_large_transaction_changes_nothin
     }
     plan->full_in = 0;
     CU_ASSERT_EQUAL(fixture_commit(s, 4, 4 << 20), STORE_OK);
-    check_holds(reopen(&f, s), 4);
-    memset(plan, 0, sizeof *plan);
-    fixture_remove(&f);
+    s = reopen(&f, s);
+    check_holds(s, 4);
+    finish(&f, s);
 }
 
 /* Two refused transactions, a long one and one that got as far as the header of

@@ -19,8 +19,8 @@
 enum survival { NOTHING, ALL, FIRST_ONES, ANY_SECTORS, SURVIVALS };
 
 struct cut {
-    const uint8_t *journal;             /* the .unsynced file in memory */
-    const struct undo_record **records; /* into the journal */
+    const uint8_t *journal; /* the .unsynced file in memory */
+    size_t *places;         /* of its records; owned */
     uint64_t count;
     enum survival survival;
     uint64_t first_ones; /* FIRST_ONES: so many changes survive, of the next one: */
@@ -54,6 +54,11 @@ static uint8_t *slurp(const char *path, size_t *ret_length)
     return data;
 }
 
+static const struct undo_record *record_at(const struct cut *c, uint64_t i)
+{
+    return (const void *)(c->journal + c->places[i]);
+}
+
 /* A record cut short at the end belongs to a change that never happened. */
 static void parse(struct cut *c, size_t length)
 {
@@ -65,8 +70,8 @@ static void parse(struct cut *c, size_t length)
         CHECK(record->magic == UNDO_MAGIC);
         if (record->kept > length - at - sizeof *record)
             break;
-        c->records = check_realloc(c->records, (size_t)(c->count + 1) * sizeof *c->records);
-        c->records[c->count++] = record;
+        c->places = check_realloc(c->places, (size_t)(c->count + 1) * sizeof *c->places);
+        c->places[c->count++] = at;
         at += sizeof *record + ((size_t)record->kept + 7) / 8 * 8;
     }
 }
@@ -84,7 +89,7 @@ static void decide(struct cut *c, const char *path)
     c->survival = (enum survival)prng_below(&prng, SURVIVALS);
     c->first_ones = prng_below(&prng, c->count + 1);
     if (c->first_ones < c->count)
-        c->torn_bytes = prng_below(&prng, c->records[c->first_ones]->length + 1) /
+        c->torn_bytes = prng_below(&prng, record_at(c, c->first_ones)->length + 1) /
                         UNDO_SECTOR_BYTES * UNDO_SECTOR_BYTES;
 }
 
@@ -92,7 +97,7 @@ static void decide(struct cut *c, const char *path)
  * a later one, wrote. */
 static bool undone(const struct cut *c, uint64_t i, uint64_t sector)
 {
-    const struct undo_record *record = c->records[i];
+    const struct undo_record *record = record_at(c, i);
 
     switch (c->survival) {
     case ALL:
@@ -129,7 +134,7 @@ static bool size_undone(const struct cut *c, uint64_t i)
 static bool put_back(const struct cut *c, uint64_t i)
 {
     static const uint8_t zeros[UNDO_SECTOR_BYTES];
-    const struct undo_record *record = c->records[i];
+    const struct undo_record *record = record_at(c, i);
     const uint8_t *old = (const uint8_t *)(record + 1);
     uint64_t at = record->offset, end = record->offset + record->length;
 
@@ -163,13 +168,13 @@ static bool undo_all(struct cut *c, const char *path, struct powercut_report *re
     ok = fstat(c->fd, &found) == 0;
     size = (uint64_t)found.st_size;
     for (uint64_t i = c->count; ok && i-- > 0;) {
-        if (c->survival != NOTHING || c->records[i]->kept != 0)
+        if (c->survival != NOTHING || record_at(c, i)->kept != 0)
             ok = put_back(c, i);
         report->undone += size_undone(c, i) || c->survival == ANY_SECTORS;
         if (!size_undone(c, i))
             continue;
-        size = c->records[i]->old_size;
-        vanished = c->records[i]->kind == UNDO_CREATED;
+        size = record_at(c, i)->old_size;
+        vanished = record_at(c, i)->kind == UNDO_CREATED;
     }
     ok = ok && ftruncate(c->fd, (off_t)size) == 0;
     close(c->fd);
@@ -194,7 +199,7 @@ static bool cut_file(const char *unsynced, uint64_t seed, struct powercut_report
         ok = undo_all(&c, path, report);
     }
     ok = ok && unlink(unsynced) == 0;
-    free(c.records);
+    free(c.places);
     free(journal);
     free(path);
     return ok;

@@ -23,8 +23,7 @@ enum { BECOME_ARGUMENTS = 3, PID_TEXT_BYTES = 24 };
 /* What shells say. */
 enum { CODE_NOT_EXECUTABLE = 126, CODE_NOT_FOUND = 127, CODE_SIGNAL = 128 };
 
-/* How long the rest of a group may take after TERM. */
-enum { CLEAR_TERM_MS = 1000, CLEAR_POLL_MS = 10 };
+enum { CLEAR_POLL_MS = 10 };
 
 bool child_is_becoming(int argc, char **argv)
 {
@@ -137,11 +136,11 @@ bool child_ended(const struct child *child, int *ret_code)
     return true;
 }
 
-void child_clear(const struct child *child)
+void child_clear(const struct child *child, int64_t patience_ms)
 {
     const struct timespec pause = {.tv_nsec = CLEAR_POLL_MS * 1000000L};
     if (kill(-child->pid, SIGTERM) == 0) {
-        for (int waited_ms = 0; waited_ms < CLEAR_TERM_MS && kill(-child->pid, 0) == 0;
+        for (int64_t waited_ms = 0; waited_ms < patience_ms && kill(-child->pid, 0) == 0;
              waited_ms += CLEAR_POLL_MS)
             nanosleep(&pause, NULL);
         kill(-child->pid, SIGKILL);

@@ -9,6 +9,7 @@
 #define COORDCTL_CHILD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct child {
@@ -31,8 +32,9 @@ void child_signal(const struct child *child, int signal_number);
  * not block. */
 bool child_ended(const struct child *child, int *ret_code);
 
-/* After the child ended: what is left of its group ends too, before anybody else
- * may be given what was held; and the terminal is ours again. */
-void child_clear(const struct child *child);
+/* After the child ended: what is left of its group is asked to end, and killed
+ * after patience_ms, before anybody else may be given what was held; and the
+ * terminal is ours again. */
+void child_clear(const struct child *child, int64_t patience_ms);
 
 #endif

@@ -16,7 +16,10 @@
  * that one may be lost before anything happens. */
 enum { TERM_PART = 6, KILL_PART = 20 };
 
-enum { CANCEL_AGAIN_MS = 20 };
+enum {
+    CANCEL_AGAIN_MS = 20,
+    REST_MS_MAX = 1000, /* for what the command left behind to end, if there is time */
+};
 
 struct waiting {
     const struct holding *holding;
@@ -118,7 +121,9 @@ static int keep_with_child(const struct cell *cell, const struct holding *h, cha
         return EXIT_REFUSED;
     }
     int code = keep_while_child_runs(cell, h, &child);
-    child_clear(&child);
+    int64_t left_ms = h->safe_ms(h->self) - cell->ttl_ms / KILL_PART;
+    int64_t patience_ms = left_ms < REST_MS_MAX ? left_ms : REST_MS_MAX;
+    child_clear(&child, code == EXIT_LOST ? 0 : patience_ms);
     return code;
 }
 

@@ -12,7 +12,14 @@
  * written on success only. Strings are UTF-8; paths are absolute, "/a/b", or
  * "/ls/local/a/b", or "/ls/<cell name>/a/b". Options structs start with their
  * size and are made with their _INIT, so that later versions can add fields.
- * Free functions accept NULL. No state is global to the process.
+ * Free functions accept NULL. No state is global to the process. A process must
+ * not fork without exec while it has a client.
+ *
+ * Deadlines. A call that changes something and whose deadline passes says
+ * COORD_ERR_TIMEOUT if it was certainly not applied, COORD_ERR_MAYBE_APPLIED if
+ * it may have been or still be; the library sees to it that it is not applied
+ * twice. A call that only reads says COORD_ERR_TIMEOUT. While the session is in
+ * jeopardy calls wait, at most until their deadline.
  *
  * Source: M. Burrows, The Chubby lock service, OSDI 2006. Since 0.1. */
 #ifndef COORD_COORD_H
@@ -27,7 +34,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define COORD_API __attribute__((visibility("default")))
+#define COORD_API      __attribute__((visibility("default")))
 #define COORD_MUST_USE __attribute__((warn_unused_result))
 #else
 #define COORD_API
@@ -90,7 +97,10 @@ typedef struct coord_client_options {
     size_t size;
     int64_t connect_timeout_ms; /* for coord_client_open to find a server; default 10000 */
 } coord_client_options;
-#define COORD_CLIENT_OPTIONS_INIT {sizeof(coord_client_options), 10000}
+#define COORD_CLIENT_OPTIONS_INIT           \
+    {                                       \
+        sizeof(coord_client_options), 10000 \
+    }
 
 /* @endpoints "host:port,host:port,..." (also "unix:/path"); copied. Some servers of
  *            the cell are enough: the others are found.
@@ -100,7 +110,8 @@ COORD_API COORD_MUST_USE coord_error coord_client_open(const char *endpoints,
                                                        const coord_client_options *options,
                                                        coord_client **ret_client);
 /* Ends what is left of its sessions without telling the servers, and waits for
- * its threads. Handles of the client must not be used any more. */
+ * its threads. Handles of the client may only be closed afterwards, but its
+ * sessions are gone and must not be used at all. */
 COORD_API void coord_client_close(coord_client *client);
 
 /* ---- session ---- */
@@ -112,30 +123,38 @@ typedef enum coord_session_state {
     COORD_SESSION_ENDED = 4,
 } coord_session_state;
 
-/* From the client's callback thread, in order, each once per episode. */
+/* From the client's callback thread, in order, each once per episode: JEOPARDY, then
+ * SAFE or EXPIRED. What opening and closing come to is told by those calls alone. */
 typedef void coord_session_callback(void *context, coord_session *session,
                                     coord_session_state state);
 
 typedef struct coord_session_options {
     size_t size;
-    uint32_t ttl_ms;   /* lease: 2000 to 60000; default 12000 */
-    uint32_t grace_ms; /* how long calls wait in jeopardy; default 45000 */
+    uint32_t ttl_ms;                  /* lease: 2000 to 60000; default 12000 */
+    uint32_t grace_ms;                /* how long calls wait in jeopardy; default 45000 */
     coord_session_callback *callback; /* may be NULL */
     void *context;
     int64_t deadline_ms; /* for opening; default 10000 */
 } coord_session_options;
-#define COORD_SESSION_OPTIONS_INIT {sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000}
+#define COORD_SESSION_OPTIONS_INIT                                     \
+    {                                                                  \
+        sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000 \
+    }
 
 COORD_API COORD_MUST_USE coord_error coord_session_open(coord_client *client,
                                                         const coord_session_options *options,
                                                         coord_session **ret_session);
 /* Ends it at the servers too (its locks pass on at once), waiting at most deadline_ms;
- * frees it in any case. What was opened in it must not be used any more, but may
- * and must still be freed before. */
+ * frees it in any case. What was opened in it must still be closed, before or
+ * after, but not be used otherwise. COORD_ERR_EXPIRED: it had ended before.
+ * COORD_ERR_TIMEOUT, COORD_ERR_MAYBE_APPLIED: it may live on until its lease runs
+ * out. */
 COORD_API coord_error coord_session_close(coord_session *session, int64_t deadline_ms);
 /* Every call of this session that blocks now, in whatever thread, soon returns
- * COORD_ERR_CANCELLED, unless its answer came first. An acquire or campaign leaves
- * the line in the background, as after a timeout. Later calls are not concerned. */
+ * COORD_ERR_CANCELLED, unless its answer came first; of a change that was sent
+ * already COORD_ERR_MAYBE_APPLIED. An acquire or campaign leaves the line in the
+ * background, as after a timeout, and says COORD_ERR_CANCELLED. Later calls are not
+ * concerned. */
 COORD_API void coord_session_cancel(coord_session *session);
 COORD_API uint64_t coord_session_id(const coord_session *session);
 COORD_API coord_session_state coord_session_state_now(coord_session *session);
@@ -178,9 +197,12 @@ typedef struct coord_write_options {
     uint64_t if_content_generation;
     const char *if_sequencer; /* the lock it names must be held still */
     uint64_t if_instance;
-    uint32_t flags;           /* COORD_CREATE, COORD_EPHEMERAL, COORD_PARENTS */
+    uint32_t flags; /* COORD_CREATE, COORD_EPHEMERAL, COORD_PARENTS */
 } coord_write_options;
-#define COORD_WRITE_OPTIONS_INIT {sizeof(coord_write_options), 0, NULL, 0, 0}
+#define COORD_WRITE_OPTIONS_INIT                   \
+    {                                              \
+        sizeof(coord_write_options), 0, NULL, 0, 0 \
+    }
 
 /* By name. @ret_content is NUL-terminated behind its length, to be freed with
  * coord_free; @ret_stat may be NULL. */
@@ -210,8 +232,8 @@ typedef struct coord_entry {
 typedef struct coord_listing {
     coord_entry *entries; /* in the order of their names, as bytes */
     size_t count;
-    uint64_t revision;    /* of the page */
-    bool more;            /* there are names behind the last one */
+    uint64_t revision; /* of the page */
+    bool more;         /* there are names behind the last one */
 } coord_listing;
 /* One page of children, behind the name @after (NULL: from the start); @limit 0:
  * as many as the server gives. To be freed with coord_listing_free. */
@@ -230,6 +252,63 @@ COORD_API COORD_MUST_USE coord_error coord_node_set(coord_node *node, const void
                                                     int64_t deadline_ms, coord_stat *ret_stat);
 COORD_API COORD_MUST_USE coord_error coord_node_delete(coord_node *node, int64_t deadline_ms);
 
+/* ---- calls that do not block ---- */
+
+/* How many such calls a session may have whose callbacks did not begin; beside
+ * the 1024 writes, also blocking ones, that it may have under way at all. */
+enum { COORD_ASYNC_MAX = 1024 };
+
+/* What came of a call. All of it lives for the callback. */
+typedef struct coord_result {
+    size_t size;
+    coord_error error;
+    const char *detail;  /* as coord_error_detail, never NULL */
+    const void *content; /* of a read that succeeded, NUL-terminated behind its length */
+    size_t length;
+    coord_stat stat; /* of the node; size 0 in it: none */
+} coord_result;
+
+/* From the client's callback thread, one at a time. It may begin other calls of
+ * this kind, and must not block. */
+typedef void coord_done_callback(void *context, const coord_result *result);
+
+/**
+ * Begin what coord_set() does, and return at once.
+ *
+ * Arguments as of coord_set(): all are copied, also the content.
+ *
+ * @deadline_ms  from now; then @done hears COORD_ERR_TIMEOUT if nothing was sent,
+ *               COORD_ERR_MAYBE_APPLIED else.
+ * @done         called exactly once if this returns COORD_OK, and else never:
+ *               with the answer, at the deadline, when the session expires, or, at
+ *               the latest, before coord_session_close() or coord_client_close()
+ *               returns (COORD_ERR_CANCELLED or _EXPIRED if it was not applied,
+ *               COORD_ERR_MAYBE_APPLIED or _EXPIRED if nobody knows).
+ *               coord_session_cancel() concerns it like a call that blocks.
+ *
+ * Returns COORD_OK: it is under way. Or, and nothing is changed:
+ *   COORD_ERR_INVALID, _TOO_LARGE  as coord_set(); coord_error_detail() says more.
+ *   COORD_ERR_THROTTLED            as much is under way as may be. Go on from a
+ *                                  callback.
+ *   COORD_ERR_EXPIRED, _CANCELLED  the session is over, or ends just now.
+ *
+ * Calls that are under way together take effect in any order. What is begun while
+ * a message leaves goes together in the next one, so it pays to keep many under way.
+ * Thread safety: any thread, also a callback. Since 0.1.
+ */
+COORD_API COORD_MUST_USE coord_error coord_set_async(coord_session *session, const char *path,
+                                                     const void *content, size_t length,
+                                                     const coord_write_options *options,
+                                                     int64_t deadline_ms, coord_done_callback *done,
+                                                     void *context);
+/**
+ * Begin what coord_get() does, and return at once. All else as of coord_set_async(),
+ * but a read past its deadline is always COORD_ERR_TIMEOUT.
+ */
+COORD_API COORD_MUST_USE coord_error coord_get_async(coord_session *session, const char *path,
+                                                     int64_t deadline_ms, coord_done_callback *done,
+                                                     void *context);
+
 /* ---- locks ---- */
 
 /**
@@ -243,10 +322,14 @@ COORD_API COORD_MUST_USE coord_error coord_node_delete(coord_node *node, int64_t
  * @ret_lock    on success owned by the caller, to coord_unlock().
  *
  * Returns COORD_OK, or:
- *   COORD_ERR_TIMEOUT        someone else held it throughout; we left the line.
- *   COORD_ERR_LOCK_HELD      the same, of a try.
+ *   COORD_ERR_TIMEOUT        it was not granted in time; we left the line.
+ *   COORD_ERR_LOCK_HELD      someone else holds it, of a try.
+ *   COORD_ERR_CANCELLED      coord_session_cancel; we left the line.
  *   COORD_ERR_EXPIRED        every lock of this session is gone.
  *   COORD_ERR_INSTANCE_GONE  the node was deleted.
+ *   COORD_ERR_EPHEMERAL      another session's ephemeral node.
+ *   COORD_ERR_QUOTA          this session holds or waits for too many locks.
+ *   COORD_ERR_INVALID        a bad argument; nothing was sent.
  *
  * If no answer comes in time the library leaves the line in the background, for
  * as long as the session lives; a grant that crosses is released.
@@ -280,8 +363,7 @@ typedef struct coord_sequencer {
 } coord_sequencer;
 /* Take one apart, without a session: a resource server keeps the highest
  * (instance, generation) seen of a path and refuses older ones. */
-COORD_API COORD_MUST_USE coord_error coord_sequencer_parse(const char *text,
-                                                           coord_sequencer *ret);
+COORD_API COORD_MUST_USE coord_error coord_sequencer_parse(const char *text, coord_sequencer *ret);
 /* Negative, 0, positive as a is older than, equal to, newer than b; they must
  * name the same cell and path, else *ret_comparable is false. */
 COORD_API int coord_sequencer_compare(const coord_sequencer *a, const coord_sequencer *b,
@@ -302,7 +384,7 @@ typedef struct coord_event {
     coord_event_kind kind;
     const char *path;
     uint64_t revision;
-    bool exists;       /* then stat is what the node became */
+    bool exists; /* then stat is what the node became */
     coord_stat stat;
 } coord_event;
 
@@ -314,10 +396,12 @@ enum { COORD_WATCH_CONTENT = 1, COORD_WATCH_LOCK = 2 };
 /* Watch the present state of a name, which need not exist. @ret_stat (may be
  * NULL) is the state that the events start from; size 0 in it: no such node. An
  * event precedes any answer that shows its state. Across a lost link or a change
- * of leader the last state is never missed; states between may be. */
+ * of leader, or if the application leaves 1024 events of one watch waiting, the
+ * last state is never missed; states between may be. After a lost link that a node
+ * is missing may be told again, for it may have come and gone. The first events may
+ * come before this call has returned. */
 COORD_API COORD_MUST_USE coord_error coord_watch_open(coord_session *session, const char *path,
-                                                      uint32_t what,
-                                                      coord_watch_callback *callback,
+                                                      uint32_t what, coord_watch_callback *callback,
                                                       void *context, int64_t deadline_ms,
                                                       coord_stat *ret_stat,
                                                       coord_watch **ret_watch);
@@ -364,8 +448,8 @@ typedef struct coord_member {
 typedef struct coord_status {
     char cell[33];
     char *cell_name;
-    uint64_t revision;   /* of the leader, or the highest seen */
-    uint32_t leader;     /* member id, 0 if nobody leads */
+    uint64_t revision; /* of the leader, or the highest seen */
+    uint32_t leader;   /* member id, 0 if nobody leads */
     coord_member *members;
     size_t members_count;
 } coord_status;
