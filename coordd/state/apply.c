@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "coordd/state/command.h"
+#include "coordd/state/hand_over.h"
 #include "libcoord/base/check.h"
 
 void state_output_init(struct state_output *o)
@@ -30,6 +31,7 @@ void state_apply(struct state *s, struct slice batch, struct state_output *out)
 
     if (decoded->time_ms > s->time_ms)
         s->time_ms = decoded->time_ms;
+    hand_over_see_batch(s);
     for (size_t i = 0; i < decoded->n_commands; i++)
         command_apply(s, out, decoded->commands[i], (uint32_t)i);
     ledger_touch(&s->ledger, &s->record);
@@ -41,6 +43,7 @@ void state_apply_leader_start(struct state *s, uint64_t ballot)
     if (ballot <= s->leader_ballot)
         return;
     s->leader_ballot = ballot;
+    hand_over_see_barrier(s);
     ledger_touch(&s->ledger, &s->record);
     ledger_settle(s);
 }

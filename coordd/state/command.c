@@ -1,6 +1,7 @@
 /* command.c - exactly once, then to the handler. See command.h and session.h. */
 #include "coordd/state/command.h"
 
+#include "coordd/state/hand_over.h"
 #include "coordd/state/lock.h"
 #include "coordd/state/session.h"
 
@@ -70,6 +71,14 @@ static enum err dispatch(struct step *step)
         return command_expire_session(step, c->expire_session);
     case COORD__V1__COMMAND__OP_END_LOCK_DELAY:
         return command_end_lock_delay(step, c->end_lock_delay);
+    case COORD__V1__COMMAND__OP_TRANSACTION:
+        return command_transaction(step, c->transaction);
+    case COORD__V1__COMMAND__OP_HAND_OVER:
+        return command_hand_over(step, c->hand_over);
+    case COORD__V1__COMMAND__OP_FORCE_UNLOCK:
+        return command_force_unlock(step, c->force_unlock);
+    case COORD__V1__COMMAND__OP_KILL_SESSION:
+        return command_kill_session(step, c->kill_session);
     case COORD__V1__COMMAND__OP__NOT_SET:
     default:
         return step_refuse(step, ERR_UNSUPPORTED, "op: unknown");
@@ -80,15 +89,27 @@ void command_apply(struct state *s, struct state_output *out, const Coord__V1__C
                    uint32_t index)
 {
     struct step step;
+    struct refusal refusal = {.why = ""};
     uint32_t events_before = out->events_count;
     step_begin(&step, s, out, command, index);
+    hand_over_see_batch(s); /* also one that began in this batch: it was not the last */
     if (command->session != 0 && !admit(&step))
         return;
-    enum err e = command_check(command, &s->limits, &step.why);
+    enum err e = command_check(command, &s->limits, &refusal);
+    step.why = refusal.why;
+    if (refusal.part > 0)
+        command_transaction_failed(&step, refusal.part);
+    bool killed = step.session != NULL && step.session->killed;
+    uint32_t revoked_before = step.session == NULL ? 0 : step.session->revoked_count;
+    if (e == ERR_OK && killed && !command_killed_may(command))
+        e = step_refuse(&step, ERR_CANCELLED, "session: is being ended by force");
     if (e == ERR_OK)
         e = dispatch(&step);
     if (!step.answered)
         step_answer(&step, e);
+    const struct session *after = step.session;
+    if (revoked_before > 0 && after != NULL && session_hold(after) == STATE_HOLD_NONE)
+        step_session_note(&step, STATE_SESSION_RESTORED, after->id, after->ttl_ms);
     if (step.changed)
         history_add(s, out->events + events_before, out->events_count - events_before);
 }

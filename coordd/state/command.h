@@ -13,10 +13,21 @@
 void command_apply(struct state *s, struct state_output *out, const Coord__V1__Command *command,
                    uint32_t index);
 
+/* Why a command is refused; all 0 at first. */
+struct refusal {
+    const char *why; /* a constant that names the argument */
+    uint32_t part;   /* of a transaction, from 1, checks first; 0: it is the whole */
+};
 /* Well-formed, and within `limits`: the cell's when applied, the hard ones
- * before ordering. *ret_why is a constant that names the argument. */
+ * before ordering. */
 MUST_USE enum err command_check(const Coord__V1__Command *command, const struct limits *limits,
-                                const char **ret_why);
+                                struct refusal *refusal);
+
+/* A Check may be about a lock alone. */
+bool command_check_asks_of_node(const Coord__V1__Check *check);
+
+/* The digits behind a sequential name. */
+enum { COMMAND_SUFFIX_BYTES = 20 };
 
 /* Handlers. They answer by their return value, or set step->answered. */
 enum err command_create(struct step *step, const Coord__V1__Create *c);
@@ -28,6 +39,10 @@ enum err command_cancel(struct step *step, const Coord__V1__Cancel *c);
 enum err command_open_session(struct step *step, const Coord__V1__OpenSession *c);
 enum err command_end_session(struct step *step);
 enum err command_expire_session(struct step *step, const Coord__V1__ExpireSession *c);
+enum err command_transaction(struct step *step, const Coord__V1__Transaction *t);
+enum err command_hand_over(struct step *step, const Coord__V1__HandOver *c);
+enum err command_force_unlock(struct step *step, const Coord__V1__ForceUnlock *c);
+enum err command_kill_session(struct step *step, const Coord__V1__KillSession *c);
 enum err command_end_lock_delay(struct step *step, const Coord__V1__EndLockDelay *c);
 
 /* After lock_leave: lets in who is next, with events and answers; the lock may go. */
@@ -35,5 +50,10 @@ void command_settle_lock(struct step *step, struct lock *lock, bool content_chan
 /* The session leaves all lines and gives up all locks, in the order of its
  * acquires; none of them can be granted to it. died: with their delays. */
 void command_leave_locks(struct step *step, struct session *session, bool died);
+void command_leave_lines(struct step *step, struct session *session);
+/* The answer says which part of the transaction did not hold. */
+void command_transaction_failed(struct step *step, uint32_t part);
+/* A session that is being ended by force may only let go. */
+bool command_killed_may(const Coord__V1__Command *command);
 
 #endif

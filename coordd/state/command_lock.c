@@ -139,26 +139,44 @@ enum err command_cancel(struct step *step, const Coord__V1__Cancel *c)
     return ERR_OK;
 }
 
-void command_leave_locks(struct step *step, struct session *session, bool died)
+/* Takes a claim out; its lock is gathered in `left`, to be settled when all are. */
+static void leave(struct step *step, struct claim *claim, bool died, struct list *left)
 {
-    struct state *s = step->state;
+    struct lock *lock = claim->lock;
+    if (claim_is_held(claim) && died && claim->lock_delay_ms > 0)
+        lock_begin_delay(step->state, lock, claim->lock_delay_ms, step_revision(step));
+    lock_leave(step->state, claim);
+    if (list_empty(&lock->left))
+        list_append(left, &lock->left);
+}
+
+enum leaving { LEAVE_LINES, LEAVE_ALL, LEAVE_ALL_DEAD };
+
+static void leave_locks(struct step *step, struct session *session, enum leaving how)
+{
     struct list left, *first;
     struct avl_node *next;
     list_init(&left);
     for (struct avl_node *a = avl_first(&session->claims_by_seq); a != NULL; a = next) {
         next = avl_next(a);
         struct claim *claim = container_of(a, struct claim, by_seq);
-        struct lock *lock = claim->lock;
-        if (claim_is_held(claim) && died && claim->lock_delay_ms > 0)
-            lock_begin_delay(s, lock, claim->lock_delay_ms, step_revision(step));
-        lock_leave(s, claim);
-        if (list_empty(&lock->left))
-            list_append(&left, &lock->left);
+        if (how != LEAVE_LINES || !claim_is_held(claim))
+            leave(step, claim, how == LEAVE_ALL_DEAD, &left);
     }
     while ((first = list_first(&left)) != NULL) {
         list_remove(first);
         command_settle_lock(step, container_of(first, struct lock, left), false);
     }
+}
+
+void command_leave_lines(struct step *step, struct session *session)
+{
+    leave_locks(step, session, LEAVE_LINES);
+}
+
+void command_leave_locks(struct step *step, struct session *session, bool died)
+{
+    leave_locks(step, session, died ? LEAVE_ALL_DEAD : LEAVE_ALL);
 }
 
 enum err command_end_lock_delay(struct step *step, const Coord__V1__EndLockDelay *c)

@@ -1,4 +1,6 @@
 /* command_node.c - create, put, delete. */
+#include <string.h>
+
 #include "coordd/state/command.h"
 #include "coordd/state/lock.h"
 #include "coordd/state/node.h"
@@ -46,13 +48,34 @@ static void make(struct step *step, struct node *deepest, const char *path, stru
     }
 }
 
+/* The path with the next number behind it. Names that were made by hand are passed
+ * over. The number is used up only if the node is made. */
+static const char *sequential_path(struct step *step, const char *path, uint64_t *ret_suffix)
+{
+    struct state *s = step->state;
+    uint64_t suffix = s->suffixes_given;
+    size_t length = strlen(path);
+    char *name = arena_take(&s->arena, length + COMMAND_SUFFIX_BYTES + 1);
+    memcpy(name, path, length);
+    name[length + COMMAND_SUFFIX_BYTES] = '\0';
+    do {
+        uint64_t left = ++suffix;
+        for (size_t i = COMMAND_SUFFIX_BYTES; i > 0; i--, left /= 10)
+            name[length + i - 1] = (char)('0' + left % 10);
+    } while (node_find(s, slice_of_string(name)) != NULL);
+    *ret_suffix = suffix;
+    return name;
+}
+
 enum err command_create(struct step *step, const Coord__V1__Create *c)
 {
     enum err e = step_guard(step, c->sequencer);
     if (e != ERR_OK)
         return e;
+    uint64_t suffix = step->state->suffixes_given;
+    const char *path = c->sequential ? sequential_path(step, c->path, &suffix) : c->path;
     struct slice rest;
-    struct node *deepest = node_deepest(step->state, slice_of_string(c->path), &rest);
+    struct node *deepest = node_deepest(step->state, slice_of_string(path), &rest);
     if (rest.length == 0)
         return step_refuse(step, ERR_NODE_EXISTS, "path: exists");
     e = judge_place(step, deepest, rest, c->parents);
@@ -61,7 +84,8 @@ enum err command_create(struct step *step, const Coord__V1__Create *c)
     struct session *owner = c->ephemeral ? step->session : NULL;
     if (owner != NULL && owner->ephemerals.count >= step->state->limits.session_ephemerals)
         return step_refuse(step, ERR_QUOTA, "ephemeral: the session has too many such nodes");
-    make(step, deepest, c->path, rest, owner, content_of(c->content));
+    make(step, deepest, path, rest, owner, content_of(c->content));
+    step->state->suffixes_given = suffix;
     return ERR_OK;
 }
 

@@ -1,7 +1,8 @@
-/* command_session.c - open, end and expire sessions. */
+/* command_session.c - open, end and expire sessions; hand their leases over. */
 #include <string.h>
 
 #include "coordd/state/command.h"
+#include "coordd/state/hand_over.h"
 #include "coordd/state/lock.h"
 #include "coordd/state/node.h"
 #include "coordd/state/session.h"
@@ -40,6 +41,7 @@ enum err command_open_session(struct step *step, const Coord__V1__OpenSession *c
     step->opened.secret.data = session->secret;
     step->opened.secret.len = sizeof session->secret;
     step->opened.ttl_ms = session->ttl_ms;
+    step->opened.held = session_hold(session) != STATE_HOLD_NONE;
     step->answer.body_case = COORD__V1__ANSWER__BODY_OPENED;
     step->answer.opened = &step->opened;
     return ERR_OK;
@@ -90,5 +92,13 @@ enum err command_expire_session(struct step *step, const Coord__V1__ExpireSessio
     if (session == NULL)
         return step_refuse(step, ERR_EXPIRED, "session: ended or expired before");
     end(step, session, STATE_SESSION_EXPIRED);
+    return ERR_OK;
+}
+
+enum err command_hand_over(struct step *step, const Coord__V1__HandOver *c)
+{
+    if (c->ballot < step->state->leader_ballot)
+        return step_refuse(step, ERR_NOT_LEADER, "ballot: of an earlier leader");
+    hand_over_give(step->state, c);
     return ERR_OK;
 }

@@ -4,6 +4,7 @@
  * state. Each module's header says its invariants in words. */
 #include <string.h>
 
+#include "coordd/state/hand_over.h"
 #include "coordd/state/lock.h"
 #include "coordd/state/machine.h"
 #include "coordd/state/node.h"
@@ -289,6 +290,7 @@ static const char *check_ledger(const struct state *s)
     HOLDS(sum.hash[0] == s->ledger.hash[0] && sum.hash[1] == s->ledger.hash[1],
           "ledger: the hash is not that of the records");
     HOLDS(s->ledger.touched.count == 0, "ledger: not settled");
+    HOLDS(!s->journal.open && s->journal.last == NULL, "journal: open");
     for (uint32_t i = 0; i < s->ledger.dirty.count; i++)
         HOLDS(s->ledger.dirty.list[i]->dirty == i + 1, "ledger: place of a dirty record");
     return NULL;
@@ -306,6 +308,8 @@ const char *state_check(const struct state *s)
         broken = check_delays(s);
     if (broken == NULL)
         broken = check_history(s);
+    if (broken == NULL && s->hand_over != NULL && !hand_over_is_sound(s->hand_over))
+        broken = "hand-over: order";
     if (broken == NULL)
         broken = check_ledger(s);
     return broken;

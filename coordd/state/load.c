@@ -6,6 +6,7 @@
  * state_free only. */
 #include <string.h>
 
+#include "coordd/state/hand_over.h"
 #include "coordd/state/lock.h"
 #include "coordd/state/machine.h"
 #include "coordd/state/node.h"
@@ -227,6 +228,12 @@ static struct record *load_past(struct state *s, struct slice key, struct slice 
     return past == NULL ? NULL : &past->record;
 }
 
+static struct record *load_hand_over(struct state *s, struct slice key, struct slice value)
+{
+    struct hand_over *h = key.length == 1 ? hand_over_attach(s, value) : NULL;
+    return h == NULL ? NULL : &h->record;
+}
+
 static struct record *load(struct state *s, struct slice key, struct slice value)
 {
     switch (key.data[0]) {
@@ -246,6 +253,8 @@ static struct record *load(struct state *s, struct slice key, struct slice value
         return load_delay(s, key, value);
     case RECORD_PAST:
         return load_past(s, key, value);
+    case RECORD_HAND_OVER:
+        return load_hand_over(s, key, value);
     default:
         return NULL;
     }

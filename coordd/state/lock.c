@@ -160,7 +160,7 @@ static void forget_content(struct claim *claim)
     claim->sets_content = false;
 }
 
-static void free_claim(struct claim *claim)
+void claim_free(struct claim *claim)
 {
     forget_content(claim);
     free(claim);
@@ -234,7 +234,18 @@ void lock_leave(struct state *s, struct claim *claim)
     list_remove(&claim->place);
     avl_remove(&claim->session->claims_by_seq, &claim->by_seq);
     avl_remove(&claim->session->claims_by_handle, &claim->by_handle);
-    free_claim(claim);
+    if (s->journal.open)
+        journal_left(s, claim, claim->lock->node);
+    else
+        claim_free(claim);
+}
+
+void lock_put_back(struct state *s, struct node *node, struct claim *claim)
+{
+    CHECK(link_session(claim));
+    link_lock(claim, lock_of(s, node));
+    claim->session->revoked_count += claim->revoked;
+    ledger_touch(&s->ledger, &claim->record);
 }
 
 void lock_attach_revoked(struct claim *holder)
@@ -319,7 +330,7 @@ struct claim *lock_attach(struct state *s, struct node *node, struct session *se
     claim->generation = generation;
     claim->since_ms = since_ms;
     if (!link_session(claim)) {
-        free_claim(claim);
+        claim_free(claim);
         return NULL;
     }
     link_lock(claim, lock_of(s, node));
@@ -336,7 +347,7 @@ void lock_free_all(struct state *s)
             struct list *place;
             while ((place = list_first(heads[i])) != NULL) {
                 list_remove(place);
-                free_claim(container_of(place, struct claim, place));
+                claim_free(container_of(place, struct claim, place));
             }
         }
         avl_remove(&s->locks, a);

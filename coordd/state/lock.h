@@ -109,6 +109,9 @@ struct claim *lock_attach(struct state *s, struct node *node, struct session *se
                           const struct claim_terms *terms, uint64_t ticket, uint64_t generation,
                           uint64_t since_ms);
 void lock_attach_revoked(struct claim *holder);
+/* For the journal: a holder that lock_leave took out comes back. */
+void lock_put_back(struct state *s, struct node *node, struct claim *claim);
+void claim_free(struct claim *claim);
 /* NULL if the lock has one. */
 struct delay *lock_attach_delay(struct state *s, struct node *node, uint32_t delay_ms,
                                 uint64_t generation);

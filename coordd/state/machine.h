@@ -4,12 +4,14 @@
 
 #include "coordd/state/arena.h"
 #include "coordd/state/history.h"
+#include "coordd/state/journal.h"
 #include "coordd/state/ledger.h"
 #include "coordd/state/limits.h"
 #include "coordd/state/record.h"
 #include "coordd/state/state.h"
 #include "libcoord/base/avl.h"
 
+struct hand_over;
 struct node;
 
 /* The counters and limits are the META record. */
@@ -32,7 +34,9 @@ struct state {
     struct avl locks;    /* of struct lock, by path in the tree's order */
     struct avl delays;   /* of struct delay, in the same order */
     struct history history;
+    struct hand_over *hand_over; /* owned; NULL: none */
 
+    struct journal journal;
     struct ledger ledger;
     struct arena arena;     /* the batch at hand, and what its output points to */
     struct buffer last_key; /* while loading */

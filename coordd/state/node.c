@@ -88,10 +88,20 @@ struct node *node_attach(struct state *s, struct node *parent, struct slice name
     return node;
 }
 
+/* Those that one transaction made have one instance; among them the path decides. */
 static int compare_instance(const void *key, const struct avl_node *a)
 {
-    return compare_numbers(*(const uint64_t *)key,
-                           container_of(a, struct ephemeral, by_instance)->node->instance);
+    const struct node *left = key, *right = container_of(a, struct ephemeral, by_instance)->node;
+    if (left->instance != right->instance)
+        return compare_numbers(left->instance, right->instance);
+    char left_path[STATE_PATH_BYTES_HARD + 1], right_path[STATE_PATH_BYTES_HARD + 1];
+    return path_compare(node_path(left, left_path), node_path(right, right_path));
+}
+
+/* False if the owner has it. */
+static bool link_ephemeral(struct ephemeral *e)
+{
+    return avl_insert(&e->owner->ephemerals, &e->by_instance, e->node, compare_instance) == NULL;
 }
 
 bool node_attach_owner(struct node *node, struct session *owner)
@@ -99,13 +109,18 @@ bool node_attach_owner(struct node *node, struct session *owner)
     struct ephemeral *e = check_calloc(1, sizeof *e);
     e->owner = owner;
     e->node = node;
-    if (avl_insert(&owner->ephemerals, &e->by_instance, &node->instance, compare_instance) !=
-        NULL) {
+    if (!link_ephemeral(e)) {
         free(e);
         return false;
     }
     node->ephemeral = e;
     return true;
+}
+
+static void about_to_change(struct state *s, struct node *node)
+{
+    if (s->journal.open)
+        journal_fields(s, node);
 }
 
 static void changed(struct state *s, struct node *node)
@@ -116,6 +131,7 @@ static void changed(struct state *s, struct node *node)
 
 static void children_changed(struct state *s, struct node *parent, uint64_t revision)
 {
+    about_to_change(s, parent);
     parent->children_generation = revision;
     changed(s, parent);
 }
@@ -130,36 +146,55 @@ struct node *node_add(struct state *s, struct node *parent, struct slice name,
     node->content_generation = node->lock_generation = revision;
     node->acl_generation = node->children_generation = revision;
     node->created_ms = s->time_ms;
-    /* A command makes at most one ephemeral node, so their instances differ. */
     if (owner != NULL)
         CHECK(node_attach_owner(node, owner));
     changed(s, node);
+    if (s->journal.open)
+        journal_added(s, node);
     children_changed(s, parent, revision);
     return node;
 }
 
 static void drop_content(struct state *s, struct node *node)
 {
+    bool noted = s->journal.open;
+    if (noted)
+        journal_content(s, node);
     if (node->content == NULL)
         return;
     ledger_remove(s, &node->content->record);
-    free(node->content);
+    if (!noted)
+        free(node->content);
     node->content = NULL;
+}
+
+void node_take_out(struct state *s, struct node *node)
+{
+    CHECK(node->parent != NULL && node->children.count == 0 && node->lock == NULL);
+    ledger_remove(s, &node->record);
+    if (node->ephemeral != NULL)
+        avl_remove(&node->ephemeral->owner->ephemerals, &node->ephemeral->by_instance);
+    avl_remove(&node->parent->children, &node->sibling);
+    s->nodes_count--;
+}
+
+void node_free(struct node *node)
+{
+    free(node->content);
+    free(node->ephemeral);
+    free(node);
 }
 
 void node_remove(struct state *s, struct node *node, uint64_t revision)
 {
-    CHECK(node->parent != NULL && node->children.count == 0 && node->lock == NULL);
+    struct node *parent = node->parent;
     drop_content(s, node);
-    ledger_remove(s, &node->record);
-    if (node->ephemeral != NULL) {
-        avl_remove(&node->ephemeral->owner->ephemerals, &node->ephemeral->by_instance);
-        free(node->ephemeral);
-    }
-    avl_remove(&node->parent->children, &node->sibling);
-    children_changed(s, node->parent, revision);
-    s->nodes_count--;
-    free(node);
+    node_take_out(s, node);
+    if (s->journal.open)
+        journal_removed(s, node);
+    else
+        node_free(node);
+    children_changed(s, parent, revision);
 }
 
 void node_attach_content(struct node *node, struct slice bytes)
@@ -176,6 +211,7 @@ void node_attach_content(struct node *node, struct slice bytes)
 
 void node_set_content(struct state *s, struct node *node, struct slice content, uint64_t revision)
 {
+    about_to_change(s, node);
     drop_content(s, node);
     if (content.length > 0) {
         node_attach_content(node, content);
@@ -187,6 +223,7 @@ void node_set_content(struct state *s, struct node *node, struct slice content, 
 
 void node_lock_changed(struct state *s, struct node *node, uint64_t revision)
 {
+    about_to_change(s, node);
     node->lock_generation = revision;
     changed(s, node);
 }
@@ -286,10 +323,47 @@ void node_free_all(struct state *s)
         struct node *parent = node->parent;
         if (parent != NULL)
             avl_remove(&parent->children, &node->sibling);
-        free(node->content);
-        free(node->ephemeral);
-        free(node);
+        node_free(node);
         node = parent;
     }
     s->root = NULL;
+}
+
+/* ---- for the journal ---- */
+
+struct node_fields node_fields(const struct node *node)
+{
+    return (struct node_fields){.content_generation = node->content_generation,
+                                .lock_generation = node->lock_generation,
+                                .acl_generation = node->acl_generation,
+                                .children_generation = node->children_generation,
+                                .modified_ms = node->modified_ms};
+}
+
+void node_put_back_fields(struct state *s, struct node *node, const struct node_fields *fields)
+{
+    node->content_generation = fields->content_generation;
+    node->lock_generation = fields->lock_generation;
+    node->acl_generation = fields->acl_generation;
+    node->children_generation = fields->children_generation;
+    node->modified_ms = fields->modified_ms;
+    ledger_touch(&s->ledger, &node->record);
+}
+
+void node_put_back_content(struct state *s, struct node *node, struct content *content)
+{
+    drop_content(s, node);
+    node->content = content;
+    if (content != NULL)
+        ledger_touch(&s->ledger, &content->record);
+}
+
+void node_put_back(struct state *s, struct node *node)
+{
+    struct slice name = node_name(node);
+    CHECK(avl_insert(&node->parent->children, &node->sibling, &name, compare_name) == NULL);
+    if (node->ephemeral != NULL)
+        CHECK(link_ephemeral(node->ephemeral));
+    s->nodes_count++;
+    ledger_touch(&s->ledger, &node->record);
 }

@@ -30,7 +30,7 @@ struct content {
 };
 
 struct ephemeral {
-    struct avl_node by_instance; /* in the session's ephemerals */
+    struct avl_node by_instance; /* in the session's ephemerals; then by path */
     struct session *owner;
     struct node *node;
 };
@@ -89,5 +89,21 @@ void node_attach_content(struct node *node, struct slice content);
 bool node_attach_owner(struct node *node, struct session *owner);
 /* Frees every node without a word to the ledger. */
 void node_free_all(struct state *s);
+
+/* ---- for the journal: the opposites of the changes above ---- */
+
+struct node_fields {
+    uint64_t content_generation, lock_generation, acl_generation, children_generation;
+    uint64_t modified_ms;
+};
+struct node_fields node_fields(const struct node *node);
+void node_put_back_fields(struct state *s, struct node *node, const struct node_fields *fields);
+/* Replaces what it has by `content`, which may be NULL. */
+void node_put_back_content(struct state *s, struct node *node, struct content *content);
+/* Links what node_remove unlinked. */
+void node_put_back(struct state *s, struct node *node);
+/* Unlinks; its parent is not changed. */
+void node_take_out(struct state *s, struct node *node);
+void node_free(struct node *node); /* with its content; unlinked */
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "coordd/state/hand_over.h"
 #include "coordd/state/lock.h"
 #include "coordd/state/node.h"
 #include "coordd/state/path.h"
@@ -70,6 +71,8 @@ void record_put_key(const struct state *s, const struct record *r, struct buffer
         return;
     case RECORD_PAST:
         record_put_number(key, container_of(r, struct past, record)->revision);
+        return;
+    case RECORD_HAND_OVER:
         return;
     }
     CHECK(false);
@@ -178,6 +181,9 @@ void record_put_value(const struct state *s, const struct record *r, struct buff
     }
     case RECORD_PAST:
         past_put_value(container_of(r, struct past, record), value);
+        return;
+    case RECORD_HAND_OVER:
+        hand_over_put_value(container_of(r, struct hand_over, record), value);
         return;
     }
     CHECK(false);

@@ -13,6 +13,7 @@
  *   ANSWER    session, order of answering             seq, the packed Answer
  *   DELAY     path                                    of a lock whose holder died
  *   PAST      revision                                the events of that revision
+ *   HAND_OVER -                                       what a leader left to the next
  *
  * Numbers in keys are 64 bits big-endian, so that they sort; in values they are
  * little-endian of fixed width. Paths: see path.h. A node's content has a record
@@ -37,6 +38,7 @@ enum record_kind {
     RECORD_ANSWER = 6,
     RECORD_DELAY = 7,
     RECORD_PAST = 8,
+    RECORD_HAND_OVER = 9,
 };
 enum { RECORD_FORMAT = 1 }; /* stands in the META record */
 

@@ -37,7 +37,7 @@ struct session {
     uint32_t locks_count, waits_count;
     uint32_t revoked_count; /* of the locks: taken by force, and not let go yet */
     bool killed;            /* by force: it holds on only until it or its lease ends */
-    struct avl ephemerals;  /* of struct ephemeral, by instance */
+    struct avl ephemerals;  /* of struct ephemeral, by instance, then by path */
     char *host, *principal; /* owned, with a NUL */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "coord/v1/command.pb-c.h"
+#include "coordd/state/hand_over.h"
 #include "coordd/state/lock.h"
 #include "coordd/state/machine.h"
 #include "coordd/state/node.h"
@@ -49,6 +50,7 @@ void state_free(struct state *s)
     node_free_all(s);
     sessions_free_all(s);
     history_free_all(&s->history);
+    hand_over_free(s->hand_over);
     ledger_release(&s->ledger);
     arena_release(&s->arena);
     buffer_release(&s->last_key);
@@ -213,6 +215,8 @@ void state_records(const struct state *s, state_record *take, void *context)
         put(&e, &d->record);
     for (uint64_t i = 1; i <= s->history.count; i++)
         put(&e, &history_at(&s->history, s->history.floor + i)->record);
+    if (s->hand_over != NULL)
+        put(&e, &s->hand_over->record);
     buffer_release(&e.key);
     buffer_release(&e.value);
 }

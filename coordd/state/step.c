@@ -60,6 +60,14 @@ static void *grow(void *list, uint32_t count, uint32_t *capacity, size_t element
     return check_realloc(list, *capacity * element_bytes);
 }
 
+uint8_t *step_put_varint(uint8_t *out, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *out++ = (uint8_t)(value | 0x80);
+    *out++ = (uint8_t)value;
+    return out;
+}
+
 static struct slice arena_copy(struct state *s, const void *bytes, size_t length)
 {
     uint8_t *copy = arena_take(&s->arena, length);
@@ -109,35 +117,39 @@ static void put_answer(struct step *step, uint64_t session, uint64_t seq, struct
         .session = session, .seq = seq, .index = step->index, .encoded = encoded};
 }
 
-enum { STAT_TAG = COORD__V1__ANSWER__BODY_STAT << 3 | 2 }; /* length-delimited */
-enum { STAT_HEADER_BYTES_MAX = 1 + 2 };
+uint8_t *step_put_field(uint8_t *out, uint32_t field, struct slice bytes)
+{
+    out = step_put_varint(out, field << 3 | 2); /* length-delimited */
+    out = step_put_varint(out, bytes.length);
+    if (bytes.length > 0)
+        memcpy(out, bytes.data, bytes.length);
+    return out + bytes.length;
+}
 
-/* A message's fields may follow each other in any order, so a Stat that is packed
+/* A message's fields may follow each other in any order, so a body that is packed
  * already is put behind the rest of the answer. */
 static struct slice pack_answer(struct step *step, Coord__V1__Answer *answer, enum err status,
-                                const char *why, struct slice stat)
+                                const char *why, uint32_t field, struct slice body)
 {
     answer->status = (Coord__V1__Status)status;
     answer->message = (char *)why;
     answer->revision = step->state->revision;
     size_t size = coord__v1__answer__get_packed_size(answer);
-    uint8_t *bytes = arena_take(&step->state->arena, size + STAT_HEADER_BYTES_MAX + stat.length);
-    coord__v1__answer__pack(answer, bytes);
-    if (stat.length > 0) {
-        bytes[size++] = STAT_TAG;
-        for (size_t left = stat.length; left > 0; left >>= 7)
-            bytes[size++] = (uint8_t)((left & 0x7f) | (left >= 0x80 ? 0x80 : 0));
-        memcpy(bytes + size, stat.data, stat.length);
-        size += stat.length;
-    }
-    return slice_of(bytes, size);
+    uint8_t *bytes = arena_take(&step->state->arena, size + STEP_FIELD_BYTES_MAX + body.length);
+    uint8_t *end = bytes + coord__v1__answer__pack(answer, bytes);
+    if (body.data != NULL)
+        end = step_put_field(end, field, body);
+    return slice_of(bytes, (size_t)(end - bytes));
 }
 
 void step_answer(struct step *step, enum err status)
 {
     const Coord__V1__Command *c = step->command;
+    bool done = step->done.data != NULL;
     struct slice encoded =
-        pack_answer(step, &step->answer, status, status == ERR_OK ? "" : step->why, step->stat);
+        pack_answer(step, &step->answer, status, status == ERR_OK ? "" : step->why,
+                    done ? COORD__V1__ANSWER__BODY_DONE : COORD__V1__ANSWER__BODY_STAT,
+                    done ? step->done : step->stat);
     put_answer(step, c->session, c->seq, encoded);
     if (step->session != NULL)
         kept_add(step->state, step->session, c->seq, encoded);
@@ -159,7 +171,7 @@ void step_answer_claim(struct step *step, const struct claim *claim, enum err st
         answer.body_case = COORD__V1__ANSWER__BODY_GRANTED;
         answer.granted = &granted;
     }
-    struct slice encoded = pack_answer(step, &answer, status, why, slice_of(NULL, 0));
+    struct slice encoded = pack_answer(step, &answer, status, why, 0, slice_of(NULL, 0));
     put_answer(step, claim->session->id, claim->seq, encoded);
     kept_add(step->state, claim->session, claim->seq, encoded);
 }
@@ -174,6 +186,6 @@ void step_answer_again(struct step *step, struct slice kept)
 void step_answer_unapplied(struct step *step, enum err status, const char *why)
 {
     Coord__V1__Answer answer = COORD__V1__ANSWER__INIT;
-    struct slice encoded = pack_answer(step, &answer, status, why, slice_of(NULL, 0));
+    struct slice encoded = pack_answer(step, &answer, status, why, 0, slice_of(NULL, 0));
     put_answer(step, step->command->session, step->command->seq, encoded);
 }

@@ -27,6 +27,7 @@ struct step {
     const char *why;         /* with a refusal: constant */
     /* The answer's body, if the handler sets one: a packed Stat, or in `answer`. */
     struct slice stat;
+    struct slice done; /* or a packed TransactionDone, if data is not NULL */
     Coord__V1__Answer answer;
     Coord__V1__SessionOpened opened;
 };
@@ -50,6 +51,12 @@ struct slice step_event(struct step *step, enum state_event_kind kind, struct sl
                         const struct node *node);
 void step_session_note(struct step *step, enum state_session_change change, uint64_t session,
                        uint32_t ttl_ms);
+
+/* Writing packed messages by hand, for what is packed already: one varint, or one
+ * field with its tag and length. Both return where it ends. */
+enum { STEP_VARINT_BYTES_MAX = 10, STEP_FIELD_BYTES_MAX = 5 + 5 };
+uint8_t *step_put_varint(uint8_t *out, uint64_t value);
+uint8_t *step_put_field(uint8_t *out, uint32_t field, struct slice bytes);
 
 /* Answers the command itself, and keeps the answer if it is a session's. */
 void step_answer(struct step *step, enum err status);

@@ -101,7 +101,7 @@ static Coord__V1__Condition *random_condition(struct script *s, const struct sta
     return condition;
 }
 
-static void put_create(struct script *s, Coord__V1__Command *c)
+static Coord__V1__Create *random_create(struct script *s)
 {
     Coord__V1__Create *op = take(s, sizeof *op);
     coord__v1__create__init(op);
@@ -110,11 +110,11 @@ static void put_create(struct script *s, Coord__V1__Command *c)
     op->ephemeral = chance(s, 30);
     op->parents = chance(s, 50);
     op->sequencer = random_sequencer(s);
-    c->op_case = COORD__V1__COMMAND__OP_CREATE;
-    c->create = op;
+    op->sequential = chance(s, 5);
+    return op;
 }
 
-static void put_put(struct script *s, const struct state *state, Coord__V1__Command *c)
+static Coord__V1__Put *random_put(struct script *s, const struct state *state)
 {
     Coord__V1__Put *op = take(s, sizeof *op);
     coord__v1__put__init(op);
@@ -123,19 +123,93 @@ static void put_put(struct script *s, const struct state *state, Coord__V1__Comm
     op->create = chance(s, 30);
     op->parents = chance(s, 50);
     op->condition = random_condition(s, state, op->path);
-    c->op_case = COORD__V1__COMMAND__OP_PUT;
-    c->put = op;
+    return op;
 }
 
-static void put_delete(struct script *s, const struct state *state, Coord__V1__Command *c)
+static Coord__V1__Delete *random_delete(struct script *s, const struct state *state)
 {
     Coord__V1__Delete *op = take(s, sizeof *op);
     coord__v1__delete__init(op);
     op->path = random_path(s);
     op->condition = random_condition(s, state, op->path);
     op->handle = below(s, 4);
+    return op;
+}
+
+static void put_create(struct script *s, Coord__V1__Command *c)
+{
+    c->op_case = COORD__V1__COMMAND__OP_CREATE;
+    c->create = random_create(s);
+}
+
+static void put_put(struct script *s, const struct state *state, Coord__V1__Command *c)
+{
+    c->op_case = COORD__V1__COMMAND__OP_PUT;
+    c->put = random_put(s, state);
+}
+
+static void put_delete(struct script *s, const struct state *state, Coord__V1__Command *c)
+{
     c->op_case = COORD__V1__COMMAND__OP_DELETE;
-    c->delete_ = op;
+    c->delete_ = random_delete(s, state);
+}
+
+/* Mostly what is true, so that there is something to do behind it. */
+static Coord__V1__Check *random_check(struct script *s, const struct state *state)
+{
+    Coord__V1__Check *check = take(s, sizeof *check);
+    struct buffer packed = BUFFER_INIT;
+    coord__v1__check__init(check);
+    check->path = random_path(s);
+    check->sequencer = random_sequencer(s);
+    if (state_stat(state, slice_of_string(check->path), &packed) == chance(s, 80)) {
+        check->exists = chance(s, 90);
+        check->content_generation = chance(s, 5) ? 1 + below(s, 50) : 0;
+        check->instance = chance(s, 5) ? 1 + below(s, 50) : 0;
+    } else {
+        check->absent = true;
+    }
+    buffer_release(&packed);
+    return check;
+}
+
+static Coord__V1__Change *random_change(struct script *s, const struct state *state)
+{
+    Coord__V1__Change *change = take(s, sizeof *change);
+    coord__v1__change__init(change);
+    uint64_t dice = below(s, 100);
+    if (dice < 50) {
+        change->op_case = COORD__V1__CHANGE__OP_CREATE;
+        change->create = random_create(s);
+    } else if (dice < 75) {
+        change->op_case = COORD__V1__CHANGE__OP_PUT;
+        change->put = random_put(s, state);
+    } else if (dice < 99) {
+        change->op_case = COORD__V1__CHANGE__OP_DELETE;
+        change->delete_ = random_delete(s, state);
+    }
+    return change;
+}
+
+Coord__V1__Transaction *script_transaction(struct script *s, const struct state *state)
+{
+    Coord__V1__Transaction *t = take(s, sizeof *t);
+    coord__v1__transaction__init(t);
+    t->n_checks = (size_t)below(s, 3);
+    t->n_changes = (size_t)below(s, 6);
+    t->checks = take(s, t->n_checks * sizeof(Coord__V1__Check *));
+    t->changes = take(s, t->n_changes * sizeof(Coord__V1__Change *));
+    for (size_t i = 0; i < t->n_checks; i++)
+        t->checks[i] = random_check(s, state);
+    for (size_t i = 0; i < t->n_changes; i++)
+        t->changes[i] = random_change(s, state);
+    return t;
+}
+
+static void put_transaction(struct script *s, const struct state *state, Coord__V1__Command *c)
+{
+    c->op_case = COORD__V1__COMMAND__OP_TRANSACTION;
+    c->transaction = script_transaction(s, state);
 }
 
 static void put_acquire(struct script *s, Coord__V1__Command *c)
@@ -145,10 +219,10 @@ static void put_acquire(struct script *s, Coord__V1__Command *c)
     op->path = random_path(s);
     op->handle = below(s, 40) == 0 ? 0 : 1 + below(s, 4);
     op->mode =
-        chance(s, 96) ? COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE : (Coord__V1__LockMode)below(s, 4);
+        chance(s, 98) ? 1 + (Coord__V1__LockMode)below(s, 2) : (Coord__V1__LockMode)below(s, 4);
     op->wait = chance(s, 80);
-    op->lock_delay_ms = chance(s, 2) ? 70 : 0;
-    if (chance(s, 40)) {
+    op->lock_delay_ms = chance(s, 30) ? (uint32_t)below(s, 100) : 0;
+    if (chance(s, op->mode == COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE ? 40 : 5)) {
         op->on_grant_case = COORD__V1__ACQUIRE__ON_GRANT_CONTENT;
         op->content = random_content(s);
     }
@@ -199,10 +273,83 @@ static void put_expire(struct script *s, Coord__V1__Command *c)
     Coord__V1__ExpireSession *op = take(s, sizeof *op);
     coord__v1__expire_session__init(op);
     op->session = 1 + below(s, s->newest + 1);
-    op->ballot = below(s, 100);
+    op->ballot = below(s, 400);
     c->session = 0;
     c->op_case = COORD__V1__COMMAND__OP_EXPIRE_SESSION;
     c->expire_session = op;
+}
+
+static void put_end_delay(struct script *s, const struct state *state, Coord__V1__Command *c)
+{
+    Coord__V1__EndLockDelay *op = take(s, sizeof *op);
+    struct state_delay delay;
+    coord__v1__end_lock_delay__init(op);
+    op->path = random_path(s);
+    op->instance = 1;
+    op->ballot = below(s, 400);
+    if (state_delay_next(state, slice_of(NULL, 0), &delay)) {
+        op->path = take(s, delay.path.length + 1);
+        memcpy(op->path, delay.path.data, delay.path.length);
+        op->path[delay.path.length] = '\0';
+        op->instance = delay.instance;
+        op->generation = delay.generation + chance(s, 10);
+    }
+    c->session = 0;
+    c->op_case = COORD__V1__COMMAND__OP_END_LOCK_DELAY;
+    c->end_lock_delay = op;
+}
+
+static void put_force(struct script *s, Coord__V1__Command *c)
+{
+    Coord__V1__ForceUnlock *op = take(s, sizeof *op);
+    coord__v1__force_unlock__init(op);
+    op->path = random_path(s);
+    op->instance = chance(s, 10) ? 1 + below(s, 50) : 0;
+    c->op_case = COORD__V1__COMMAND__OP_FORCE_UNLOCK;
+    c->force_unlock = op;
+}
+
+static void put_kill(struct script *s, Coord__V1__Command *c)
+{
+    Coord__V1__KillSession *op = take(s, sizeof *op);
+    coord__v1__kill_session__init(op);
+    op->session = 1 + below(s, s->newest + 1);
+    c->op_case = COORD__V1__COMMAND__OP_KILL_SESSION;
+    c->kill_session = op;
+}
+
+/* Of everything, in order, but for now and then. */
+static void put_hand_over(struct script *s, const struct state *state, Coord__V1__Command *c)
+{
+    enum { SESSIONS_MAX = 8, DELAYS_MAX = 4 };
+    Coord__V1__HandOver *op = take(s, sizeof *op);
+    struct state_session session = {.session = 0};
+    struct state_delay delay;
+    coord__v1__hand_over__init(op);
+    op->leases = take(s, SESSIONS_MAX * sizeof(Coord__V1__LeaseLeft *));
+    op->delays = take(s, DELAYS_MAX * sizeof(Coord__V1__DelayLeft *));
+    op->ballot = below(s, 400);
+    while (op->n_leases < SESSIONS_MAX && state_session_next(state, session.session, &session)) {
+        Coord__V1__LeaseLeft *left = take(s, sizeof *left);
+        coord__v1__lease_left__init(left);
+        left->session = chance(s, 2) ? 1 : session.session;
+        left->left_ms = (uint32_t)below(s, 2000);
+        op->leases[op->n_leases++] = left;
+    }
+    if (state_delay_next(state, slice_of(NULL, 0), &delay)) {
+        Coord__V1__DelayLeft *left = take(s, sizeof *left);
+        coord__v1__delay_left__init(left);
+        left->path = take(s, delay.path.length + 1);
+        memcpy(left->path, delay.path.data, delay.path.length);
+        left->path[delay.path.length] = '\0';
+        left->instance = delay.instance;
+        left->generation = delay.generation;
+        left->left_ms = (uint32_t)below(s, 100);
+        op->delays[op->n_delays++] = left;
+    }
+    c->session = 0;
+    c->op_case = COORD__V1__COMMAND__OP_HAND_OVER;
+    c->hand_over = op;
 }
 
 static void put_end(struct script *s, Coord__V1__Command *c)
@@ -238,23 +385,33 @@ static Coord__V1__Command *random_command(struct script *s, const struct state *
     c->principal = (char *)"tester";
     sign(s, c);
     uint64_t dice = below(s, 1000);
-    if (dice < 200)
+    if (dice < 150)
         put_create(s, c);
-    else if (dice < 400)
+    else if (dice < 300)
         put_put(s, state, c);
-    else if (dice < 500)
+    else if (dice < 370)
         put_delete(s, state, c);
-    else if (dice < 720)
+    else if (dice < 500)
+        put_transaction(s, state, c);
+    else if (dice < 700)
         put_acquire(s, c);
-    else if (dice < 900)
+    else if (dice < 850)
         put_release(s, c);
-    else if (dice < 950)
+    else if (dice < 890)
         put_cancel(s, c);
-    else if (dice < 980)
+    else if (dice < 910)
+        put_force(s, c);
+    else if (dice < 930)
+        put_end_delay(s, state, c);
+    else if (dice < 960)
         put_open(s, c);
-    else if (dice < 990)
+    else if (dice < 965)
+        put_kill(s, c);
+    else if (dice < 970)
+        put_hand_over(s, state, c);
+    else if (dice < 985)
         put_expire(s, c);
-    else if (dice < 997)
+    else if (dice < 995)
         put_end(s, c);
     return c;
 }
@@ -266,6 +423,7 @@ struct buffer script_next(struct script *s, const struct state *state)
     size_t count = 1 + (size_t)below(s, SCRIPT_BATCH_MAX);
     for (size_t i = 0; i < count; i++)
         commands[i] = random_command(s, state);
+    s->hands_over = commands[count - 1]->op_case == COORD__V1__COMMAND__OP_HAND_OVER;
     s->time_ms += below(s, 5);
     if (chance(s, 2))
         s->time_ms -= 100; /* the clock was set back */
@@ -280,7 +438,8 @@ static void learn_grant(struct script *s, const Coord__V1__Sequencer *granted)
     size_t size = strlen(granted->path) + 128;
     free(*place);
     *place = check_malloc(size);
-    snprintf(*place, size, "%s:%llu:x:%llu:%s", cell, (unsigned long long)granted->instance,
+    snprintf(*place, size, "%s:%llu:%s:%llu:%s", cell, (unsigned long long)granted->instance,
+             granted->mode == COORD__V1__LOCK_MODE__LOCK_SHARED ? "s" : "x",
              (unsigned long long)granted->generation, granted->path);
 }
 
