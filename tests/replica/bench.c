@@ -171,11 +171,16 @@ uint64_t bench_open(struct bench *b, enum replica_stream_kind kind)
     return e.stream;
 }
 
-void bench_close(struct bench *b, uint64_t stream)
+void bench_stream_event(struct bench *b, uint64_t stream, enum replica_event_kind kind)
 {
-    struct replica_event e = {.kind = REPLICA_EVENT_STREAM_CLOSED, .stream = stream};
+    struct replica_event e = {.kind = kind, .stream = stream};
 
     step(b, &e);
+}
+
+void bench_close(struct bench *b, uint64_t stream)
+{
+    bench_stream_event(b, stream, REPLICA_EVENT_STREAM_CLOSED);
 }
 
 void bench_send_bytes(struct bench *b, uint64_t stream, struct slice bytes)

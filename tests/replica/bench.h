@@ -39,6 +39,8 @@ void bench_run(struct bench *b, int ms);
 void bench_unstick(struct bench *b);
 
 uint64_t bench_open(struct bench *b, enum replica_stream_kind kind);
+/* The transport says something of a stream. */
+void bench_stream_event(struct bench *b, uint64_t stream, enum replica_event_kind kind);
 void bench_close(struct bench *b, uint64_t stream);
 void bench_send(struct bench *b, uint64_t stream, const ProtobufCMessage *m);
 void bench_send_bytes(struct bench *b, uint64_t stream, struct slice bytes);
