@@ -268,6 +268,34 @@ int lab_end_delay(struct lab *l, const char *path, uint64_t instance, uint64_t g
     return run(l, 0, &c);
 }
 
+int lab_force(struct lab *l, uint64_t session, const char *path)
+{
+    Coord__V1__ForceUnlock force = COORD__V1__FORCE_UNLOCK__INIT;
+    Coord__V1__Command c = COORD__V1__COMMAND__INIT;
+    force.path = (char *)path;
+    c.op_case = COORD__V1__COMMAND__OP_FORCE_UNLOCK;
+    c.force_unlock = &force;
+    return run(l, session, &c);
+}
+
+int lab_kill(struct lab *l, uint64_t session, uint64_t killed)
+{
+    Coord__V1__KillSession kill = COORD__V1__KILL_SESSION__INIT;
+    Coord__V1__Command c = COORD__V1__COMMAND__INIT;
+    kill.session = killed;
+    c.op_case = COORD__V1__COMMAND__OP_KILL_SESSION;
+    c.kill_session = &kill;
+    return run(l, session, &c);
+}
+
+int lab_notes(const struct lab *l, uint64_t session, enum state_session_change change)
+{
+    int count = 0;
+    for (uint32_t i = 0; i < l->out.sessions_count; i++)
+        count += l->out.sessions[i].session == session && l->out.sessions[i].change == change;
+    return count;
+}
+
 int lab_end_first_delay(struct lab *l, const char *path, uint32_t delay_ms)
 {
     struct state_delay delay;

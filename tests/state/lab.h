@@ -55,6 +55,10 @@ int lab_acquire_as(struct lab *l, uint64_t session, uint64_t handle, const char 
                    Coord__V1__LockMode mode, bool wait, uint32_t lock_delay_ms);
 int lab_end_delay(struct lab *l, const char *path, uint64_t instance, uint64_t generation,
                   uint64_t ballot);
+int lab_force(struct lab *l, uint64_t session, const char *path);
+int lab_kill(struct lab *l, uint64_t session, uint64_t killed);
+/* How often the last output tells this of the session. */
+int lab_notes(const struct lab *l, uint64_t session, enum state_session_change change);
 /* The delay that the state tells of next, behind `after`, must be of this path and
  * time: ends it. */
 int lab_end_first_delay(struct lab *l, const char *path, uint32_t delay_ms);
