@@ -79,7 +79,7 @@ struct rpc {
     uint64_t streams_serial;
     uint64_t queued_bytes;       /* over all streams */
     struct list streams_dirty;   /* something to write */
-    struct list streams_swollen; /* so much of it that its reader may be slow */
+    struct list streams_lagging; /* too much of it, which is not told yet */
     struct list streams_linger;  /* ending; oldest first */
 
     bool serving;             /* what health.c says */

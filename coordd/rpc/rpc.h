@@ -7,9 +7,9 @@
  * - One thread uses an rpc: the one that calls rpc_poll. Only rpc_wake may be
  *   called from another.
  * - Nothing is written to a socket before rpc_flush (or the next rpc_poll): all
- *   that a round of events made for one stream leaves as one message (or as a few,
- *   if it is much). That works because serialized messages of one type merge by
- *   being joined; links carry one message for each envelope.
+ *   that a round of events made for one stream leaves as one message. That works
+ *   because serialized messages of one type merge by being joined; links carry
+ *   one message for each envelope.
  * - A call handed to the callback may call every rpc_send_* and rpc_close_*;
  *   no callback is ever made from inside those.
  * - STREAM_LAGS comes right after the callback whose sending was too much, or at

@@ -272,7 +272,7 @@ enum rpc_result rpc_new(const struct rpc_options *options, struct rpc **ret, cha
     rpc->context = options->context;
     rpc->shared_slice = grpc_empty_slice();
     list_init(&rpc->streams_dirty);
-    list_init(&rpc->streams_swollen);
+    list_init(&rpc->streams_lagging);
     list_init(&rpc->streams_linger);
     list_init(&rpc->health_calls);
     list_init(&rpc->links_dirty);

@@ -14,12 +14,10 @@
  * as one message when it completes. A client that half-closes still gets its
  * answers: the stream ends when it cancels, vanishes, or the replica ends it.
  *
- * A write completes when the client's flow control has let it through. When
- * STREAM_LAG_BYTES have gathered meanwhile, its reader is slow: STREAM_LAGS is told
- * once, after the completion that is being served, for sending makes no callback;
- * STREAM_DRAINED follows when nothing waits, and only then it can be told again.
- * As much in one burst, with no write under way, says nothing about the reader: it
- * is written at once. */
+ * A write completes when the client's flow control has let it through, so what is
+ * being written still waits. When STREAM_LAG_BYTES wait, STREAM_LAGS is told once,
+ * after the completion that is being served, for sending makes no callback;
+ * STREAM_DRAINED follows when nothing waits, and only then it can be told again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,10 +52,11 @@ struct stream {
     int cancelled;
 
     struct buffer queue;
-    bool lags;           /* told, until it is drained */
-    struct list swollen; /* in rpc->streams_swollen, or alone */
-    struct list dirty;   /* in rpc->streams_dirty, or alone */
-    struct list linger;  /* in rpc->streams_linger, or alone */
+    size_t writing_bytes; /* of the write under way */
+    bool lags;            /* until it is drained */
+    struct list lagging;  /* in rpc->streams_lagging until that is told, or alone */
+    struct list dirty;    /* in rpc->streams_dirty, or alone */
+    struct list linger;   /* in rpc->streams_linger, or alone */
     int64_t linger_until_ns;
 
     bool told;     /* STREAM_OPENED */
@@ -118,7 +117,7 @@ static void stream_free_if_done(struct stream *s)
     stream_forget_queue(s);
     buffer_release(&s->queue);
     list_remove(&s->dirty);
-    list_remove(&s->swollen);
+    list_remove(&s->lagging);
     list_remove(&s->linger);
     rpc->streams[s->id & ((1u << STREAM_PLACE_BITS) - 1)] = NULL;
     rpc->streams_count--;
@@ -202,6 +201,7 @@ static void stream_write(struct stream *s)
         grpc_slice_unref(bytes);
         ops[count].op = GRPC_OP_SEND_MESSAGE;
         ops[count++].data.send_message.send_message = message;
+        s->writing_bytes = s->queue.length;
         stream_forget_queue(s);
         if (s->queue.capacity > STREAM_QUEUE_KEPT_BYTES)
             buffer_release(&s->queue);
@@ -220,6 +220,14 @@ static void stream_write(struct stream *s)
     grpc_byte_buffer_destroy(message);
 }
 
+static void stream_note_lag(struct stream *s)
+{
+    if (s->lags || s->queue.length + s->writing_bytes < STREAM_LAG_BYTES)
+        return;
+    s->lags = true;
+    list_append(&s->rpc->streams_lagging, &s->lagging);
+}
+
 static void stream_drained(struct stream *s)
 {
     if (!s->lags || s->ended)
@@ -228,18 +236,17 @@ static void stream_drained(struct stream *s)
     stream_emit(s, REPLICA_EVENT_STREAM_DRAINED, slice_of(NULL, 0));
 }
 
-/* A callback may make more of them, which are served in the same go. */
+/* A callback may make more of them, which are told in the same go. */
 bool rpc_streams_tell_lagging(struct rpc *rpc)
 {
     bool told = false;
     struct list *first;
-    while ((first = list_first(&rpc->streams_swollen)) != NULL) {
-        struct stream *s = container_of(first, struct stream, swollen);
+    while ((first = list_first(&rpc->streams_lagging)) != NULL) {
+        struct stream *s = container_of(first, struct stream, lagging);
         list_remove(first);
-        stream_write(s);
-        if (s->queue.length < STREAM_LAG_BYTES || s->ending || s->ended)
+        if (s->ending || s->ended)
             continue;
-        s->lags = told = true;
+        told = true;
         stream_emit(s, REPLICA_EVENT_STREAM_LAGS, slice_of(NULL, 0));
     }
     return told;
@@ -250,6 +257,7 @@ static void stream_on_written(struct rpc_tag *tag, bool ok)
     struct stream *s = container_of(tag, struct stream, on_written);
     s->tags_out--;
     s->writing = false;
+    s->writing_bytes = 0;
     if (ok && (s->queue.length > 0 || s->ending))
         stream_make_dirty(s);
     else if (ok)
@@ -320,7 +328,7 @@ void rpc_stream_accept(struct rpc *rpc, grpc_call *call, enum replica_stream_kin
     s->on_written.done = stream_on_written;
     s->on_end.done = stream_on_end;
     list_init(&s->dirty);
-    list_init(&s->swollen);
+    list_init(&s->lagging);
     list_init(&s->linger);
     stream_place(rpc, s);
     rpc->calls_out++;
@@ -356,8 +364,7 @@ void rpc_send_stream(struct rpc *rpc, uint64_t stream, const struct blob *bytes)
         stream_end(s, STREAM_STATUS_OK, "");
     } else {
         stream_make_dirty(s);
-        if (!s->lags && s->queue.length >= STREAM_LAG_BYTES && list_empty(&s->swollen))
-            list_append(&rpc->streams_swollen, &s->swollen);
+        stream_note_lag(s);
     }
 }
 

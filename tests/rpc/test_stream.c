@@ -6,6 +6,7 @@
 
 enum {
     BASE_PORT = 7500,
+    LAG_PIECES = 7,
 };
 #define TARGET  "ipv4:127.0.0.1:7500"
 #define SESSION "/coord.v1.Coord/Session"
@@ -201,9 +202,9 @@ static bool drained(void *f)
     return ((struct fixture *)f)->server.drained > 0;
 }
 
-static bool got_burst(void *f)
+static bool got_much(void *f)
 {
-    return ((struct fixture *)f)->client.received.length >= (size_t)3 * STREAM_LAG_BYTES - 1;
+    return ((struct fixture *)f)->client.received.length >= STREAM_LAG_BYTES - 1;
 }
 
 static void send_bytes(struct fixture *f, size_t length)
@@ -214,57 +215,61 @@ static void send_bytes(struct fixture *f, size_t length)
     blob_unref(b);
 }
 
-/* More and more, until what fits into the windows of the connection is full. */
-static size_t send_until_lagged(struct fixture *f, unsigned count)
+/* More than the windows of the connection take from a client that does not read,
+ * less than the bound at which its stream is ended. */
+static void send_much(struct fixture *f)
 {
-    size_t sent = 0;
-    for (int i = 0; i < 32 && f->server.lagged < count; i++) {
+    unsigned lagged = f->server.lagged;
+    for (int i = 0; i < LAG_PIECES; i++)
         send_bytes(f, STREAM_LAG_BYTES);
-        sent += STREAM_LAG_BYTES;
-        CU_ASSERT_EQUAL(f->server.lagged, count - 1); /* never from inside */
-        bench_for_ms(&f->bench, 5);
-    }
-    CU_ASSERT_EQUAL_FATAL(f->server.lagged, count);
-    return sent;
+    CU_ASSERT_EQUAL(f->server.lagged, lagged); /* never from inside */
+    bench_for_ms(&f->bench, 50);
+    CU_ASSERT_EQUAL(f->server.lagged, lagged + 1);
 }
 
 static void test_stream__a_slow_reader_lags_once_and_drains_once_all_has_left(void)
 {
     struct fixture *f = fixture_open(SESSION, false);
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, opened, f));
-    size_t sent = 0;
-    for (unsigned episode = 1; episode <= 2; episode++) {
-        sent += send_until_lagged(f, episode);
-        send_bytes(f, STREAM_LAG_BYTES);
-        send_bytes(f, STREAM_LAG_BYTES);
-        sent += (size_t)2 * STREAM_LAG_BYTES;
-        bench_for_ms(&f->bench, 20);
-        CU_ASSERT_EQUAL(f->server.lagged, episode);
-        CU_ASSERT_EQUAL(f->server.drained, 0);
-
-        client_read(&f->client);
-        CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, drained, f));
-        bench_for_ms(&f->bench, 50);
-        CU_ASSERT_EQUAL(f->server.drained, 1);
-        CU_ASSERT_EQUAL(f->server.lagged, episode);
-        CU_ASSERT_EQUAL(f->client.received.length, sent);
-        f->server.drained = 0;
-        f->client.reads = false; /* but one receive is still posted */
-    }
+    send_much(f);
+    send_to_client(f, "and");
+    bench_for_ms(&f->bench, 20);
+    CU_ASSERT_EQUAL(f->server.lagged, 1);
+    CU_ASSERT_EQUAL(f->server.drained, 0);
+    client_read(&f->client);
+    CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, drained, f));
+    bench_for_ms(&f->bench, 50);
+    CU_ASSERT_EQUAL(f->server.drained, 1);
+    CU_ASSERT_EQUAL(f->client.received.length, (size_t)LAG_PIECES * STREAM_LAG_BYTES + 3);
+    CU_ASSERT_EQUAL(f->server.lagged, 1);
     CU_ASSERT_EQUAL(f->server.closed, 0);
     fixture_close(f);
 }
 
-/* A reader is slow if much gathers while something is being written. */
-static void test_stream__a_burst_for_a_quick_reader_is_no_lag(void)
+/* Waiting is what is being written, too. */
+static void test_stream__each_time_that_much_waits_is_told(void)
 {
     struct fixture *f = fixture_open(SESSION, true);
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, greeted, f));
     bench_for_ms(&f->bench, 2);
-    send_bytes(f, (size_t)2 * STREAM_LAG_BYTES);
-    rpc_poll(f->server.rpc, 0); /* it is being written now */
+    for (unsigned time = 1; time <= 3; time++) {
+        f->server.drained = 0;
+        send_bytes(f, STREAM_LAG_BYTES - 1);
+        rpc_poll(f->server.rpc, 0); /* it is being written now, or has left */
+        CU_ASSERT_EQUAL(f->server.lagged, time - 1);
+        send_bytes(f, STREAM_LAG_BYTES);
+        CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, drained, f));
+        CU_ASSERT_EQUAL(f->server.lagged, time);
+    }
+    fixture_close(f);
+}
+
+static void test_stream__less_is_no_lag(void)
+{
+    struct fixture *f = fixture_open(SESSION, true);
+    CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, opened, f));
     send_bytes(f, STREAM_LAG_BYTES - 1);
-    CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, got_burst, f));
+    CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, got_much, f));
     CU_ASSERT_EQUAL(f->server.lagged, 0);
     CU_ASSERT_EQUAL(f->server.drained, 0);
     fixture_close(f);
@@ -274,7 +279,7 @@ static void test_stream__a_stream_that_lags_and_goes_is_not_drained(void)
 {
     struct fixture *f = fixture_open(SESSION, false);
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, opened, f));
-    (void)send_until_lagged(f, 1);
+    send_much(f);
     client_cancel(&f->client);
     CU_ASSERT_TRUE(bench_until(&f->bench, all_freed, f));
     CU_ASSERT_EQUAL(f->server.drained, 0);
@@ -404,7 +409,8 @@ int main(int argc, char **argv)
         TEST(test_stream__a_half_closed_client_still_gets_answers),
         TEST(test_stream__a_reader_that_stops_is_ended_at_the_bound),
         TEST(test_stream__a_slow_reader_lags_once_and_drains_once_all_has_left),
-        TEST(test_stream__a_burst_for_a_quick_reader_is_no_lag),
+        TEST(test_stream__each_time_that_much_waits_is_told),
+        TEST(test_stream__less_is_no_lag),
         TEST(test_stream__a_stream_that_lags_and_goes_is_not_drained),
         TEST(test_stream__an_execute_never_lags),
         TEST(test_stream__an_ending_stream_does_not_wait_for_ever),
