@@ -162,7 +162,7 @@ static void serve(struct replica *r, struct client_stream *s, uint64_t seq,
                   const Coord__V1__Read *read)
 {
     buffer_clear(&r->scratch);
-    state_read(r->state, read, leases_left_ms, r, &r->scratch);
+    state_read(r->state, read, leases_left_ms, delays_left_ms, r, &r->scratch);
     streams_answer(r, s, seq, true, buffer_slice(&r->scratch));
 }
 

@@ -75,7 +75,7 @@ static Coord__V1__Status present_state(struct replica *r, char *path, struct buf
     get.path = path;
     read.op_case = COORD__V1__READ__OP_STAT;
     read.stat = &get;
-    state_read(r->state, &read, leases_left_ms, r, bytes);
+    state_read(r->state, &read, leases_left_ms, delays_left_ms, r, bytes);
     answer = coord__v1__answer__unpack(NULL, bytes->length, bytes->data);
     CHECK(answer != NULL);
     status = answer->status;

@@ -17,6 +17,7 @@
 struct reading {
     const struct state *state;
     state_lease_left *lease_left; /* may be NULL */
+    state_delay_left *delay_left; /* may be NULL */
     void *context;
     struct arena arena;
     Coord__V1__Answer answer;
@@ -189,6 +190,8 @@ static Coord__V1__LockState *lock_info(struct reading *r, const struct lock *loc
     info->path = (char *)lock->path;
     if (lock_mode(lock) == COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE)
         info->sequencer = sequencer_text(r, container_of(lock->holders.next, struct claim, place));
+    if (lock->delay != NULL && r->delay_left != NULL)
+        info->delay_left_ms = r->delay_left(r->context, lock_path(lock));
     info->n_holders = claims_info(r, &lock->holders, lock->holders_count, &info->holders);
     info->n_waiters = claims_info(r, &lock->line, lock->waiters_count, &info->waiters);
     return info;
@@ -290,9 +293,13 @@ static enum err serve(struct reading *r, const Coord__V1__Read *read)
 }
 
 void state_read(const struct state *s, const Coord__V1__Read *read, state_lease_left *lease_left,
-                void *context, struct buffer *answer)
+                state_delay_left *delay_left, void *context, struct buffer *answer)
 {
-    struct reading r = {.state = s, .lease_left = lease_left, .context = context, .why = ""};
+    struct reading r = {.state = s,
+                        .lease_left = lease_left,
+                        .delay_left = delay_left,
+                        .context = context,
+                        .why = ""};
     arena_init(&r.arena, SIZE_MAX); /* the bounds of a page are what bounds it */
     coord__v1__answer__init(&r.answer);
     enum err e = serve(&r, read);

@@ -100,7 +100,7 @@ enum state_session_change {
     STATE_SESSION_ENDED,
     STATE_SESSION_EXPIRED,
     STATE_SESSION_KILLED, /* by KillSession: it ends when its client agrees or its lease runs out */
-    STATE_SESSION_REVOKED,  /* ForceUnlock took a lock of it: no KeepAlive until it let go */
+    STATE_SESSION_REVOKED,  /* for each lock of it that ForceUnlock took: see state_revoked_next */
     STATE_SESSION_RESTORED, /* it let go of all that was taken: KeepAlives again */
 };
 
@@ -156,11 +156,13 @@ MUST_USE enum err state_check_command(const Coord__V1__Command *command, char *w
                                       size_t why_bytes);
 
 /* Serve a read (get, stat, list, check, locks, sessions) from the state as it
- * is. Appends one packed coord.v1.Answer to `answer`. lease_left tells the
- * leader's view of a session's lease in ms, or 0; may be NULL. */
+ * is. Appends one packed coord.v1.Answer to `answer`. The two functions tell the
+ * leader's view of a session's lease, and of a lock's delay, in ms, or 0; each may
+ * be NULL. */
 typedef uint64_t state_lease_left(void *context, uint64_t session);
+typedef uint64_t state_delay_left(void *context, struct slice path);
 void state_read(const struct state *s, const Coord__V1__Read *read, state_lease_left *lease_left,
-                void *context, struct buffer *answer);
+                state_delay_left *delay_left, void *context, struct buffer *answer);
 
 /* The content of a node, borrowed until the next apply, and its generation; false
  * if there is no such node. */
@@ -205,8 +207,8 @@ void state_clean(struct state *s);
 MUST_USE enum err state_load_record(struct state *s, struct slice key, struct slice value);
 MUST_USE enum err state_loaded(struct state *s);
 
-/* True if the session holds a lock that was taken by force, or is killed: no
- * KeepAlive of it may be answered OK. */
+/* Unless NONE, no KeepAlive of the session may be answered OK: it holds a lock that
+ * was taken by force, or is killed. Of a session that is not there: NONE. */
 enum state_hold { STATE_HOLD_NONE, STATE_HOLD_REVOKED, STATE_HOLD_KILLED };
 enum state_hold state_session_hold(const struct state *s, uint64_t session);
 

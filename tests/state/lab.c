@@ -386,10 +386,16 @@ static uint64_t half_the_lease(void *context, uint64_t session)
     return 6000 + session;
 }
 
+static uint64_t half_the_delay(void *context, struct slice path)
+{
+    (void)context;
+    return 500 + path.length;
+}
+
 Coord__V1__Answer *lab_read(const struct lab *l, const Coord__V1__Read *read)
 {
     struct buffer packed = BUFFER_INIT;
-    state_read(l->state, read, half_the_lease, NULL, &packed);
+    state_read(l->state, read, half_the_lease, half_the_delay, NULL, &packed);
     Coord__V1__Answer *answer = decode(buffer_slice(&packed));
     buffer_release(&packed);
     return answer;

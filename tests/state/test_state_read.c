@@ -286,6 +286,41 @@ static void test_read__locks_show_holders_and_the_line(void)
     lab_release(&l);
 }
 
+static void test_read__locks_show_what_was_taken_and_what_waits(void)
+{
+    struct lab l;
+    lab_init(&l);
+    uint64_t one = lab_open(&l, 1), two = lab_open(&l, 2);
+    CU_ASSERT_EQUAL(lab_create(&l, 0, "/l", ""), ERR_OK);
+    CU_ASSERT_EQUAL(lab_create(&l, 0, "/m", ""), ERR_OK);
+    CU_ASSERT_EQUAL(
+        lab_acquire_as(&l, one, 1, "/l", COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE, true, 90), ERR_OK);
+    CU_ASSERT_EQUAL(lab_share(&l, two, 1, "/l"), LAB_WAITS);
+    CU_ASSERT_EQUAL(lab_share(&l, two, 2, "/m"), ERR_OK);
+    CU_ASSERT_EQUAL(lab_expire(&l, one, 1), ERR_OK);
+    CU_ASSERT_EQUAL(lab_force(&l, 0, "/m"), ERR_OK);
+    CU_ASSERT_EQUAL(lab_kill(&l, 0, lab_open(&l, 3)), ERR_OK);
+    Coord__V1__Answer *answer = locks(&l, "/", "", 0);
+    CU_ASSERT_EQUAL_FATAL(answer->locks->n_locks, 2);
+    const Coord__V1__LockState *delayed = answer->locks->locks[0], *taken = answer->locks->locks[1];
+    CU_ASSERT_EQUAL(delayed->delay_left_ms, 502);
+    CU_ASSERT_EQUAL(delayed->n_holders, 0);
+    CU_ASSERT_EQUAL(delayed->n_waiters, 1);
+    CU_ASSERT_STRING_EQUAL(delayed->sequencer, "");
+    CU_ASSERT_EQUAL(taken->delay_left_ms, 0);
+    CU_ASSERT_EQUAL_FATAL(taken->n_holders, 1);
+    CU_ASSERT_TRUE(taken->holders[0]->revoking);
+    CU_ASSERT_EQUAL(taken->holders[0]->mode, COORD__V1__LOCK_MODE__LOCK_SHARED);
+    CU_ASSERT_STRING_EQUAL(taken->sequencer, "");
+    done(answer);
+    answer = sessions(&l, 0, 0);
+    CU_ASSERT_EQUAL_FATAL(answer->sessions->n_sessions, 2);
+    CU_ASSERT_FALSE(answer->sessions->sessions[0]->killed);
+    CU_ASSERT_TRUE(answer->sessions->sessions[1]->killed);
+    done(answer);
+    lab_release(&l);
+}
+
 static void test_read__locks_of_a_subtree_come_in_pages(void)
 {
     static const char *const paths[] = {"/a", "/a/b", "/a/b/c", "/a-x", "/a.y", "/b"};
@@ -342,6 +377,7 @@ int main(int argc, char **argv)
         TEST(test_read__a_page_is_bounded_in_entries),
         TEST(test_read__sessions_show_who_they_are_and_what_they_have),
         TEST(test_read__locks_show_holders_and_the_line),
+        TEST(test_read__locks_show_what_was_taken_and_what_waits),
         TEST(test_read__locks_of_a_subtree_come_in_pages),
         TEST(test_read__state_stat_tells_of_any_path),
     };

@@ -539,7 +539,7 @@ static void test_transaction__does_what_its_parts_do_or_nothing(void)
         script_learn(&script, &out);
         compare(&script, s, &done, &refused);
     }
-    CU_ASSERT_TRUE(done > 50);
+    CU_ASSERT_TRUE(done > 30);
     CU_ASSERT_TRUE(refused > 100);
     state_output_release(&out);
     script_release(&script);
