@@ -177,7 +177,7 @@ void streams_begun(struct replica *r, struct client_stream *s, struct slice answ
 struct event_text {
     uint64_t watch;
     uint32_t kind;
-    uint64_t revision, generation;
+    uint64_t revision, generation, handle;
     struct slice stat, path, value;
 };
 void streams_event(struct replica *r, struct client_stream *s, const struct event_text *event);

@@ -26,6 +26,7 @@ enum {
     EVENT_PATH = 5,
     EVENT_VALUE = 6,
     EVENT_GENERATION = 7,
+    EVENT_HANDLE = 8,
 };
 
 static int by_id(const void *key, const struct avl_node *node)
@@ -165,7 +166,8 @@ void streams_event(struct replica *r, struct client_stream *s, const struct even
                     wire_varint_size(EVENT_REVISION, e->revision) +
                     slice_size(EVENT_STAT, e->stat) + slice_size(EVENT_PATH, e->path) +
                     slice_size(EVENT_VALUE, e->value) +
-                    wire_varint_size(EVENT_GENERATION, e->generation));
+                    wire_varint_size(EVENT_GENERATION, e->generation) +
+                    wire_varint_size(EVENT_HANDLE, e->handle));
     wire_put_varint(&s->out, EVENT_WATCH, e->watch);
     wire_put_varint(&s->out, EVENT_KIND, e->kind);
     wire_put_varint(&s->out, EVENT_REVISION, e->revision);
@@ -173,6 +175,7 @@ void streams_event(struct replica *r, struct client_stream *s, const struct even
     put_slice(&s->out, EVENT_PATH, e->path);
     put_slice(&s->out, EVENT_VALUE, e->value);
     wire_put_varint(&s->out, EVENT_GENERATION, e->generation);
+    wire_put_varint(&s->out, EVENT_HANDLE, e->handle);
     touched(r, s);
 }
 
@@ -309,12 +312,13 @@ void streams_free_all(struct replica *r)
 
 void streams_revoked(struct replica *r, struct client_stream *s)
 {
-    struct state_revoked taken = {.generation = 0};
+    struct state_revoked taken = {.handle = 0};
 
-    while (state_revoked_next(r->state, s->session, taken.generation, &taken)) {
+    while (state_revoked_next(r->state, s->session, taken.handle, &taken)) {
         struct event_text event = {.kind = COORD__V1__EVENT__KIND__REVOKED,
                                    .revision = state_revision(r->state),
                                    .generation = taken.generation,
+                                   .handle = taken.handle,
                                    .path = taken.path};
 
         streams_event(r, s, &event);

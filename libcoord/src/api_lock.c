@@ -42,12 +42,59 @@ static void take_grant(void *context, const Coord__V1__Answer *answer)
     g->generation = s->generation;
 }
 
-static uint64_t new_handle(struct coord_session *s)
+/* Linked before it is asked for, so that it can be taken by force even before the
+ * grant is heard of. */
+static struct coord_lock *lock_new(struct coord_node *node)
 {
+    struct coord_session *s = node->session;
+    struct coord_lock *lock = check_calloc(1, sizeof *lock);
+    lock->node = node;
+    list_init(&lock->place);
     pthread_mutex_lock(&s->mutex);
-    uint64_t handle = ++s->last_handle;
+    lock->handle = ++s->last_handle;
+    list_append(&s->locks, &lock->place);
     pthread_mutex_unlock(&s->mutex);
-    return handle;
+    return lock;
+}
+
+static void lock_free(struct coord_lock *lock)
+{
+    struct coord_session *s = lock->node->session;
+    pthread_mutex_lock(&s->mutex);
+    list_remove(&lock->place);
+    pthread_mutex_unlock(&s->mutex);
+    free(lock->sequencer);
+    free(lock);
+}
+
+void locks_revoked(struct coord_session *s, uint64_t handle)
+{
+    for (struct list *at = s->locks.next; at != &s->locks; at = at->next) {
+        struct coord_lock *lock = container_of(at, struct coord_lock, place);
+        if (lock->handle == handle)
+            lock->lost = true;
+    }
+}
+
+bool coord_lock_lost(coord_lock *lock)
+{
+    if (lock == NULL)
+        return true;
+    struct coord_session *s = lock->node->session;
+    pthread_mutex_lock(&s->mutex);
+    bool lost = lock->lost || s->closed || s->state == COORD_SESSION_EXPIRED ||
+                s->state == COORD_SESSION_ENDED;
+    pthread_mutex_unlock(&s->mutex);
+    return lost;
+}
+
+static bool is_revoked(struct coord_lock *lock)
+{
+    struct coord_session *s = lock->node->session;
+    pthread_mutex_lock(&s->mutex);
+    bool lost = lock->lost;
+    pthread_mutex_unlock(&s->mutex);
+    return lost;
 }
 
 static void fill_release(const struct coord_node *node, uint64_t handle, bool clear_content,
@@ -77,7 +124,7 @@ static void release_in_background(struct coord_node *node, uint64_t handle)
 }
 
 static coord_error acquire(const struct call *call, struct coord_node *node, uint64_t handle,
-                           bool wait, const struct slice *content, struct grant *ret)
+                           const struct lock_wish *wish, struct grant *ret)
 {
     static uint8_t nothing[1];
     Coord__V1__Acquire m = COORD__V1__ACQUIRE__INIT;
@@ -85,8 +132,11 @@ static coord_error acquire(const struct call *call, struct coord_node *node, uin
     m.path = node->path;
     m.handle = handle;
     m.instance = node->instance;
-    m.mode = COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
-    m.wait = wait;
+    m.mode =
+        wish->shared ? COORD__V1__LOCK_MODE__LOCK_SHARED : COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
+    m.wait = wish->wait;
+    m.lock_delay_ms = wish->delay_ms;
+    const struct slice *content = wish->content;
     if (content != NULL) {
         m.on_grant_case = COORD__V1__ACQUIRE__ON_GRANT_CONTENT;
         m.content.len = content->length;
@@ -112,25 +162,27 @@ static coord_error acquire(const struct call *call, struct coord_node *node, uin
     return COORD_OK;
 }
 
-coord_error lock_acquire(struct coord_node *node, bool wait, const struct slice *content,
-                         int64_t timeout_ms, struct coord_lock **ret)
+coord_error lock_acquire(struct coord_node *node, const struct lock_wish *wish, int64_t timeout_ms,
+                         struct coord_lock **ret)
 {
-    uint64_t handle = new_handle(node->session);
     uint_fast64_t none = 0;
-    if (!atomic_compare_exchange_strong(&node->holding, &none, handle))
+    struct coord_lock *lock = lock_new(node);
+    if (!atomic_compare_exchange_strong(&node->holding, &none, lock->handle)) {
+        lock_free(lock);
         return fail(COORD_ERR_INVALID, "node: this handle holds or waits for its lock already");
+    }
     struct call call = call_begin(node->session, timeout_ms);
     struct grant grant = {.sequencer = NULL};
-    coord_error e = acquire(&call, node, handle, wait, content, &grant);
-    if (e != COORD_OK) {
-        atomic_store(&node->holding, 0);
-        return e;
-    }
-    struct coord_lock *lock = check_calloc(1, sizeof *lock);
-    lock->node = node;
-    lock->handle = handle;
+    coord_error e = acquire(&call, node, lock->handle, wish, &grant);
     lock->sequencer = grant.sequencer;
     lock->generation = grant.generation;
+    if (e == COORD_OK && is_revoked(lock)) /* the session has released it */
+        e = fail(COORD_ERR_NOT_HELD, "the lock was taken by force");
+    if (e != COORD_OK) {
+        atomic_store(&node->holding, 0);
+        lock_free(lock);
+        return e;
+    }
     *ret = lock;
     return COORD_OK;
 }
@@ -138,42 +190,73 @@ coord_error lock_acquire(struct coord_node *node, bool wait, const struct slice 
 coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t deadline_ms)
 {
     struct coord_node *node = lock->node;
+    if (is_revoked(lock)) {
+        atomic_store(&node->holding, 0);
+        lock_free(lock);
+        return fail(COORD_ERR_NOT_HELD, "the lock was taken by force");
+    }
     Coord__V1__Release m;
     Coord__V1__Write write;
     fill_release(node, lock->handle, clear_content, &m, &write);
     struct call call = call_begin(node->session, deadline_ms);
     coord_error e = call_write(&call, &write, NULL, NULL);
     atomic_store(&node->holding, 0);
-    free(lock->sequencer);
-    free(lock);
+    lock_free(lock);
     return e;
 }
 
-static coord_error begin(const coord_node *node, const char *name, int64_t timeout_ms,
-                         coord_lock **ret_lock)
+enum { DELAY_MS_MAX = 60000 };
+
+static coord_error begin(const coord_node *node, const coord_lock_options *o, const char *name,
+                         int64_t timeout_ms, coord_lock **ret_lock)
 {
     detail_clear();
     if (node == NULL || ret_lock == NULL)
         return fail(COORD_ERR_INVALID, "%s: is NULL", node == NULL ? "node" : "ret_lock");
+    if (o != NULL && o->size != sizeof *o)
+        return fail(COORD_ERR_INVALID, "options: size is not that of coord_lock_options");
+    if (o != NULL && o->delay_ms > DELAY_MS_MAX)
+        return fail(COORD_ERR_INVALID, "options: delay_ms is above %d", DELAY_MS_MAX);
     if (timeout_ms < COORD_FOREVER)
         return fail(COORD_ERR_INVALID, "%s: is negative", name);
     return COORD_OK;
 }
 
-coord_error coord_lock_acquire(coord_node *node, int64_t timeout_ms, coord_lock **ret_lock)
+static struct lock_wish wish_of(const coord_lock_options *o, bool wait)
 {
-    coord_error e = begin(node, "timeout_ms", timeout_ms, ret_lock);
+    return (struct lock_wish){
+        .wait = wait,
+        .shared = o != NULL && o->shared,
+        .delay_ms = o != NULL ? o->delay_ms : 0,
+    };
+}
+
+coord_error coord_lock_acquire_with(coord_node *node, const coord_lock_options *options,
+                                    int64_t timeout_ms, coord_lock **ret_lock)
+{
+    coord_error e = begin(node, options, "timeout_ms", timeout_ms, ret_lock);
     if (e != COORD_OK)
         return e;
-    if (timeout_ms == 0)
-        return lock_acquire(node, false, NULL, TRY_DEADLINE_MS, ret_lock);
-    return lock_acquire(node, true, NULL, timeout_ms, ret_lock);
+    struct lock_wish wish = wish_of(options, timeout_ms != 0);
+    return lock_acquire(node, &wish, timeout_ms == 0 ? TRY_DEADLINE_MS : timeout_ms, ret_lock);
+}
+
+coord_error coord_lock_acquire(coord_node *node, int64_t timeout_ms, coord_lock **ret_lock)
+{
+    return coord_lock_acquire_with(node, NULL, timeout_ms, ret_lock);
+}
+
+coord_error coord_trylock_with(coord_node *node, const coord_lock_options *options,
+                               int64_t deadline_ms, coord_lock **ret_lock)
+{
+    coord_error e = begin(node, options, "deadline_ms", deadline_ms, ret_lock);
+    struct lock_wish wish = wish_of(e == COORD_OK ? options : NULL, false);
+    return e != COORD_OK ? e : lock_acquire(node, &wish, deadline_ms, ret_lock);
 }
 
 coord_error coord_trylock(coord_node *node, int64_t deadline_ms, coord_lock **ret_lock)
 {
-    coord_error e = begin(node, "deadline_ms", deadline_ms, ret_lock);
-    return e != COORD_OK ? e : lock_acquire(node, false, NULL, deadline_ms, ret_lock);
+    return coord_trylock_with(node, NULL, deadline_ms, ret_lock);
 }
 
 coord_error coord_unlock(coord_lock *lock, int64_t deadline_ms)
@@ -193,7 +276,7 @@ const char *coord_lock_sequencer(const coord_lock *lock)
 
 int64_t coord_lock_safe_ms(coord_lock *lock)
 {
-    return lock == NULL ? 0 : coord_session_safe_ms(lock->node->session);
+    return lock == NULL || is_revoked(lock) ? 0 : coord_session_safe_ms(lock->node->session);
 }
 
 coord_error coord_check_sequencer(coord_session *session, const char *sequencer,

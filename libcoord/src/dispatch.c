@@ -2,8 +2,9 @@
  *
  * A callback that takes long holds back other callbacks and nothing else. What
  * piles up is bounded: of each watch at most WATCH_EVENTS_QUEUED_MAX events wait,
- * then its oldest is dropped, for the last tells the present state. Session
- * states are few. */
+ * then its oldest is dropped, for the last tells the present state; or all of them
+ * become one RESYNC, if the watch is to be told of each change. Session states are
+ * few. */
 #include <stdlib.h>
 
 #include "libcoord/base/check.h"
@@ -16,7 +17,8 @@ struct dispatch_item {
     struct list results;       /* of struct async, of one session; else empty */
     struct coord_watch *watch; /* counted */
     coord_event event;
-    char *path; /* owned; event.path */
+    char *path;  /* owned; event.path */
+    char *value; /* owned; event.value */
 };
 
 static void item_free(struct dispatch_item *i)
@@ -24,6 +26,7 @@ static void item_free(struct dispatch_item *i)
     session_unref(i->session);
     watch_unref(i->watch);
     free(i->path);
+    free(i->value);
     free(i);
 }
 
@@ -69,12 +72,43 @@ static struct dispatch_item *oldest_of(struct dispatch *d, const struct coord_wa
     return NULL;
 }
 
+/* An empty one does not show in the message. */
+static bool has_value(const struct coord_watch *w, const Coord__V1__Event *event)
+{
+    const Coord__V1__Stat *stat = event->stat;
+    return event->value.len > 0 || (w->value && stat != NULL && stat->content_bytes == 0 &&
+                                    stat->content_generation == event->revision);
+}
+
+/* All that is queued of the watch makes way for one that says so. */
+static void become_resync(struct dispatch *d, struct coord_watch *w, struct dispatch_item *last,
+                          struct list *dropped)
+{
+    for (struct dispatch_item *i; (i = oldest_of(d, w)) != NULL;)
+        list_append(dropped, &i->link);
+    w->queued_count = 0;
+    last->event = (coord_event){.size = sizeof last->event,
+                                .kind = COORD_EVENT_RESYNC,
+                                .path = w->path, /* which lives as long as this item */
+                                .revision = last->event.revision};
+}
+
+static void items_free(struct list *items)
+{
+    for (struct list *at; (at = list_first(items)) != NULL;) {
+        list_remove(at);
+        item_free(item_of(at));
+    }
+}
+
 void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__Event *event)
 {
-    struct dispatch_item *i = item_new(), *dropped = NULL;
+    struct dispatch_item *i = item_new();
+    struct list dropped;
+    list_init(&dropped);
     i->watch = w;
     atomic_fetch_add(&w->references, 1);
-    i->path = check_strdup(w->path);
+    i->path = check_strdup(event->path[0] != '\0' ? event->path : w->path);
     i->event = (coord_event){.size = sizeof i->event,
                              .kind = (coord_event_kind)event->kind,
                              .path = i->path,
@@ -82,18 +116,27 @@ void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__
                              .exists = event->stat != NULL};
     if (event->stat != NULL)
         stat_take(&i->event.stat, event->stat);
+    if (has_value(w, event)) {
+        i->value = check_strndup(event->value.len > 0 ? (const char *)event->value.data : "",
+                                 event->value.len);
+        i->event.value = i->value;
+        i->event.value_length = event->value.len;
+    }
     pthread_mutex_lock(&d->mutex);
     if (w->closed) {
-        dropped = i;
+        list_append(&dropped, &i->link);
     } else {
-        if (w->queued_count >= WATCH_EVENTS_QUEUED_MAX && (dropped = oldest_of(d, w)) != NULL)
+        if (w->queued_count >= WATCH_EVENTS_QUEUED_MAX && w->in_full) {
+            become_resync(d, w, i, &dropped);
+        } else if (w->queued_count >= WATCH_EVENTS_QUEUED_MAX) {
+            list_append(&dropped, &oldest_of(d, w)->link);
             w->queued_count--;
+        }
         w->queued_count++;
         push(d, i);
     }
     pthread_mutex_unlock(&d->mutex);
-    if (dropped != NULL)
-        item_free(dropped);
+    items_free(&dropped);
 }
 
 /* The head takes over what another head has. */
@@ -147,10 +190,7 @@ void dispatch_forget(struct dispatch *d, const void *who)
     while (d->running == who && !within)
         pthread_cond_wait(&d->changed, &d->mutex);
     pthread_mutex_unlock(&d->mutex);
-    for (struct list *at; (at = list_first(&dropped)) != NULL;) {
-        list_remove(at);
-        item_free(item_of(at));
-    }
+    items_free(&dropped);
 }
 
 static void call_back(struct dispatch_item *i)

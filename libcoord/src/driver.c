@@ -168,6 +168,9 @@ static void carry_out(struct coord_session *s, struct client_effect *e)
     case CLIENT_EFFECT_STATE:
         state_changed(s, e);
         break;
+    case CLIENT_EFFECT_REVOKED:
+        locks_revoked(s, e->event->handle);
+        break;
     case CLIENT_EFFECT_LATE_GRANT:
         break;
     }

@@ -192,6 +192,7 @@ struct coord_session {
     uint32_t results_queued_count; /* dispatch.mutex: handed over, not told to the last */
     struct avl watches;            /* of struct coord_watch, by id */
     uint64_t last_watch_id, last_handle;
+    struct list locks; /* of struct coord_lock: held, or being asked for */
 
     coord_session_callback *callback;
     void *context;
@@ -310,14 +311,22 @@ struct coord_node {
 };
 
 struct coord_lock {
+    struct list place; /* in session->locks */
+    bool lost;         /* session.mutex: taken by force */
     struct coord_node *node;
     uint64_t handle;
     char *sequencer;
     uint64_t generation;
 };
-/* `content`: becomes the node's with the grant; NULL data for none. */
-coord_error lock_acquire(struct coord_node *node, bool wait, const struct slice *content,
-                         int64_t timeout_ms, struct coord_lock **ret);
+struct lock_wish {
+    bool wait, shared;
+    uint32_t delay_ms;
+    const struct slice *content; /* becomes the node's with the grant; NULL: none does */
+};
+coord_error lock_acquire(struct coord_node *node, const struct lock_wish *wish, int64_t timeout_ms,
+                         struct coord_lock **ret);
+/* session.mutex is held. */
+void locks_revoked(struct coord_session *s, uint64_t handle);
 coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t deadline_ms);
 char *sequencer_text(const char *cell, uint64_t instance, bool exclusive, uint64_t generation,
                      const char *path);
@@ -330,6 +339,8 @@ struct coord_watch {
     char *path;
     coord_watch_callback *callback;
     void *context;
+    bool in_full;          /* what is dropped is told as a RESYNC */
+    bool value;            /* events of content carry it */
     uint32_t queued_count; /* dispatch.mutex */
     bool closed;           /* dispatch.mutex */
 };

@@ -89,7 +89,8 @@ void client_finish(struct client_session *s, enum client_session_state state, en
 {
     if (client_over(s))
         return;
-    client_link_drop(s);
+    if (!s->parting)
+        client_link_drop(s);
     s->belief_until_ns = 0;
     s->state = state;
     struct client_effect *e = client_effect_add(s, CLIENT_EFFECT_STATE);
@@ -102,6 +103,10 @@ void client_finish(struct client_session *s, enum client_session_state state, en
 
 void client_gone(struct client_session *s)
 {
+    if (s->parting) {
+        client_part_over(s);
+        return;
+    }
     /* If we asked for its end, then its end is what we asked for. */
     if (s->closing)
         client_finish(s, CLIENT_SESSION_ENDED, ERR_OK, NULL);
@@ -111,6 +116,8 @@ void client_gone(struct client_session *s)
 
 static int64_t wake_at(const struct client_session *s)
 {
+    if (s->parting)
+        return ns_min(s->parting_until_ns, client_calls_wake(s));
     if (client_over(s))
         return NEVER_NS;
     int64_t at = ns_min(client_link_wake(s), client_calls_wake(s));
@@ -131,7 +138,9 @@ static void dispatch(struct client_session *s, const struct client_event *event)
         client_link_up(s);
         break;
     case CLIENT_EVENT_LINK_DOWN:
-        if (s->link != CLIENT_LINK_NONE)
+        if (s->parting)
+            client_part_over(s);
+        else if (s->link != CLIENT_LINK_NONE)
             client_link_lost(s, CLIENT_SESSION_REFUSED_MS);
         break;
     case CLIENT_EVENT_MESSAGE:
@@ -187,6 +196,8 @@ void client_session_step(struct client_session *s, const struct client_event *ev
         client_watches_send(s);
         client_calls_send(s);
     }
+    if (s->parting)
+        client_part_tick(s);
     out->wake_at_ns = wake_at(s);
     s->out = NULL;
 }

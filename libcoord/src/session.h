@@ -26,6 +26,11 @@
  *   deadline they go on in the background, and the caller hears MAYBE_APPLIED.
  *   A read is TIMEOUT past its deadline.
  *
+ * By force. A lock that is taken away is not held from the moment REVOKED comes,
+ * and is released in the background, also in jeopardy: until then the servers do
+ * not renew the lease. A session that is killed is EXPIRED at once; the servers are
+ * told with an EndSession that goes out behind it, if the link stands.
+ *
  * May include: libcoord/base, proto. */
 #ifndef LIBCOORD_SESSION_H
 #define LIBCOORD_SESSION_H
@@ -131,6 +136,9 @@ enum client_effect_kind {
     CLIENT_EFFECT_WATCHED,    /* .event: borrowed until the next step */
     CLIENT_EFFECT_STATE,      /* .state: it changed; JEOPARDY and SAFE once per episode. With
                                   FAILED .status, and .answer if there was one, say why */
+    CLIENT_EFFECT_REVOKED,    /* .event: the lock of its path, generation and handle was taken by
+                                  force. It is not held any more, whether or not its Acquire
+                                  was answered; the session releases it by itself */
     CLIENT_EFFECT_LATE_GRANT, /* informational: a grant crossed its cancel */
 };
 

@@ -46,7 +46,9 @@ static void acquire_given_up_answered(struct client_session *s, struct client_ca
 
 static void settle(struct client_session *s, struct client_call *c, const Coord__V1__Answer *answer)
 {
-    if (c->kind == CLIENT_CALL_END) {
+    if (c->kind == CLIENT_CALL_END && s->parting) {
+        client_part_over(s);
+    } else if (c->kind == CLIENT_CALL_END) {
         client_finish(s, CLIENT_SESSION_ENDED, ERR_OK, NULL);
     } else if (c->kind == CLIENT_CALL_CANCEL) {
         struct client_call *acquire = c->acquire;

@@ -9,6 +9,7 @@
  *   session_give_up.c ... deadlines and cancels
  *   session_watch.c   watches: register anew, never back in time
  *   session_reply.c   what a server says
+ *   session_force.c   what is taken away by force
  *   session_wire.c    bytes of a request
  *
  * Invariants. `sent` is in order of seq and holds every write that was sent and
@@ -72,6 +73,7 @@ struct client_call {
     enum err status;             /* once answered */
     uint64_t token;              /* 0: nobody waits for it any more */
     uint64_t seq;                /* 0: never sent */
+    uint64_t revoked;            /* of a Release after a REVOKED: the handle; else 0 */
     int64_t deadline_ns;         /* of the token */
     int64_t retry_at_ns;         /* THROTTLED: send it again then; 0: not */
     struct client_call *cancel;  /* of an Acquire that was given up after it was sent */
@@ -86,7 +88,8 @@ struct client_watch {
     struct list link;     /* in watch_queue or watch_asked; else registered on this link */
     uint64_t id;
     char *path; /* owned */
-    bool content, lock;
+    bool content, lock, subtree, children, value;
+    bool from_past;      /* the caller knows a revision: what is later comes before the answer */
     bool answered;       /* the first answer came; `kept` if it is not told yet */
     bool asked;          /* on this link */
     uint64_t token;      /* 0 once told */
@@ -108,6 +111,8 @@ struct client_session {
 
     enum client_session_state state;
     bool closing;
+    bool parting; /* killed, and EXPIRED: only its EndSession is still on its way */
+    int64_t parting_until_ns;
     uint64_t id; /* 0 until the answer to Open */
     uint8_t secret[CLIENT_SECRET_BYTES];
     int64_t open_sent_ns; /* the first Open; 0: none yet */
@@ -230,6 +235,12 @@ void client_watches_send(struct client_session *s);
 void client_watches_unlinked(struct client_session *s);
 void client_watches_safe(struct client_session *s);
 void client_watches_finish(struct client_session *s, bool tell);
+
+/* session_force.c */
+void client_revoked(struct client_session *s, const Coord__V1__Event *event);
+void client_killed(struct client_session *s);
+void client_part_tick(struct client_session *s);
+void client_part_over(struct client_session *s);
 
 /* session_reply.c */
 void client_reply(struct client_session *s, struct slice bytes);

@@ -215,15 +215,23 @@ void client_link_keepalive(struct client_session *s, const struct client_event *
         client_gone(s);
         return;
     }
-    if (event->status != ERR_OK)
+    if (event->status == ERR_CANCELLED) {
+        client_killed(s);
+        return;
+    }
+    bool held = event->status == ERR_NOT_HELD;
+    if (event->status != ERR_OK && !held)
         return; /* as if there had been no answer */
     int64_t stamp = (int64_t)event->stamp;
     if (s->beat_since_ns != 0 && stamp >= s->beat_since_ns) {
         s->beat_since_ns = 0;
-        s->beat_at_ns = s->beat_last_ns + ms_to_ns(s->ttl_ms) / 3;
+        /* What holds the lease back is a Release that is on its way. */
+        s->beat_at_ns = s->beat_last_ns +
+                        (held ? ms_to_ns(CLIENT_SESSION_BEAT_RETRY_MS) : ms_to_ns(s->ttl_ms) / 3);
         s->heard_ns = s->now_ns;
     }
-    client_believe(s, stamp);
+    if (!held)
+        client_believe(s, stamp);
 }
 
 /* When a KeepAlive is due although it is not time yet, since calls wait for a

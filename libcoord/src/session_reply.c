@@ -71,7 +71,8 @@ static void begun(struct client_session *s, const Coord__V1__Answer *answer)
             return;
         }
         client_link_attached(s);
-        if (opening)
+        if (opening &&
+            !(answer->body_case == COORD__V1__ANSWER__BODY_OPENED && answer->opened->held))
             client_believe(s, s->open_sent_ns);
         return;
     case ERR_NOT_LEADER:
@@ -103,7 +104,9 @@ static bool item(struct client_session *s, const Coord__V1__Item *i)
             client_call_answered(s, i->answered->seq, i->answered->answer);
         break;
     case COORD__V1__ITEM__KIND_EVENT:
-        if (attached)
+        if (attached && i->event->kind == COORD__V1__EVENT__KIND__REVOKED)
+            client_revoked(s, i->event);
+        else if (attached)
             client_watch_event(s, i->event);
         break;
     case COORD__V1__ITEM__KIND_REDIRECT:
@@ -116,7 +119,7 @@ static bool item(struct client_session *s, const Coord__V1__Item *i)
     default:
         break; /* of a later version */
     }
-    return s->link_number == link && s->link != CLIENT_LINK_NONE && !client_over(s);
+    return s->link_number == link && s->link != CLIENT_LINK_NONE && (!client_over(s) || s->parting);
 }
 
 void client_reply(struct client_session *s, struct slice bytes)

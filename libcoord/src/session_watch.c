@@ -6,7 +6,11 @@
  * back: what is not newer than the registration (`floor`) was told before.
  *
  * Several events can be of one revision; they come in one message, so a revision
- * that was told is told in full. */
+ * that was told is told in full.
+ *
+ * A progress mark says of all watches of the stream how far they were told, so
+ * that a watch of what seldom changes asks for little when it comes back. It holds
+ * only for those that the server knew then: whose registration was answered. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +67,11 @@ void client_watch_add(struct client_session *s, const struct client_event *event
     w->path = check_strdup(event->watch->path);
     w->content = event->watch->content;
     w->lock = event->watch->lock;
+    w->subtree = event->watch->subtree;
+    w->children = event->watch->children;
+    w->value = event->watch->value;
+    w->seen = event->watch->known_revision;
+    w->from_past = w->seen != 0;
     w->token = event->token;
     w->deadline_ns = event->deadline_ns;
     list_init(&w->link);
@@ -126,6 +135,9 @@ static void ask(struct client_session *s, struct client_watch *w)
     m.path = w->path;
     m.content = w->content;
     m.lock = w->lock;
+    m.subtree = w->subtree;
+    m.children = w->children;
+    m.value = w->value;
     m.known_revision = w->seen;
     w->floor = w->seen;
     w->asked = true;
@@ -188,11 +200,24 @@ void client_watch_answered(struct client_session *s, uint64_t request,
         return;
     }
     w->answered = true;
-    w->seen = w->floor = answer->revision;
+    /* All up to here was told before: it is in the answer, or events brought it. */
+    if (answer->revision > w->seen)
+        w->seen = answer->revision;
+    w->floor = w->seen;
     if (s->state == CLIENT_SESSION_SAFE)
         tell(s, w, ERR_OK, answer);
     else
         client_answer_keep(&w->kept, answer);
+}
+
+static void progress(struct client_session *s, uint64_t revision)
+{
+    for (struct avl_node *at = avl_first(&s->watches); at != NULL; at = avl_next(at)) {
+        struct client_watch *w = container_of(at, struct client_watch, node);
+        bool registered = w->asked && list_empty(&w->link);
+        if (registered && revision > w->seen)
+            w->seen = revision;
+    }
 }
 
 /* What a registration brings of the past need not be in order, only newer than
@@ -205,8 +230,12 @@ static bool is_old(const struct client_watch *w, uint64_t revision)
 
 void client_watch_event(struct client_session *s, const Coord__V1__Event *event)
 {
+    if (event->kind == COORD__V1__EVENT__KIND__PROGRESS) {
+        progress(s, event->revision);
+        return;
+    }
     struct client_watch *w = watch_find(s, event->watch);
-    if (w == NULL || !w->answered || is_old(w, event->revision))
+    if (w == NULL || !(w->answered || w->from_past) || is_old(w, event->revision))
         return;
     if (event->revision > w->seen)
         w->seen = event->revision;

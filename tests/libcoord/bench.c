@@ -20,6 +20,8 @@ static void note_requests(struct bench *b, const Coord__V1__SessionRequest *m)
             n->write = (int)r->write->op_case;
             if (r->write->op_case == COORD__V1__WRITE__OP_CANCEL)
                 n->acquire_seq = r->write->cancel->acquire_seq;
+            if (r->write->op_case == COORD__V1__WRITE__OP_RELEASE)
+                n->release_handle = r->write->release->handle;
             break;
         case COORD__V1__REQUEST__KIND_READ:
             n->read = (int)r->read->op_case;
@@ -27,6 +29,9 @@ static void note_requests(struct bench *b, const Coord__V1__SessionRequest *m)
         case COORD__V1__REQUEST__KIND_WATCH:
             n->watch = r->watch->id;
             n->known_revision = r->watch->known_revision;
+            n->subtree = r->watch->subtree;
+            n->children = r->watch->children;
+            n->value = r->watch->value;
             break;
         case COORD__V1__REQUEST__KIND_UNWATCH:
             n->unwatch = r->unwatch->id;
@@ -98,6 +103,10 @@ static void note(struct bench *b, const struct client_effect *e)
         CHECK(b->watched_count < BENCH_LOG_MAX);
         b->watched[b->watched_count++] = e->event->revision;
         break;
+    case CLIENT_EFFECT_REVOKED:
+        CHECK(b->revoked_count < BENCH_LOG_MAX);
+        b->revoked[b->revoked_count++] = e->event->handle;
+        break;
     case CLIENT_EFFECT_STATE:
         CHECK(b->states_count < BENCH_LOG_MAX);
         b->states[b->states_count++] = e->state;
@@ -154,6 +163,7 @@ void bench_clear(struct bench *b)
 {
     b->requests_count = b->answers_count = b->states_count = b->watched_count = 0;
     b->opens_count = b->attaches_count = b->beats_count = b->connects_count = 0;
+    b->revoked_count = 0;
     b->disconnects_count = b->late_grants_count = b->sends_count = 0;
 }
 
@@ -304,6 +314,29 @@ void bench_deleted(struct bench *b, uint64_t watch, uint64_t revision)
     tell_event(b, watch, COORD__V1__EVENT__KIND__DELETED, revision);
 }
 
+void bench_resync(struct bench *b, uint64_t watch, uint64_t revision)
+{
+    tell_event(b, watch, COORD__V1__EVENT__KIND__RESYNC, revision);
+}
+
+void bench_progress(struct bench *b, uint64_t revision)
+{
+    tell_event(b, 0, COORD__V1__EVENT__KIND__PROGRESS, revision);
+}
+
+void bench_revoke(struct bench *b, uint64_t handle)
+{
+    Coord__V1__Event event = COORD__V1__EVENT__INIT;
+    event.kind = COORD__V1__EVENT__KIND__REVOKED;
+    event.path = (char[]){"/a"};
+    event.generation = 9;
+    event.handle = handle;
+    Coord__V1__Item item = COORD__V1__ITEM__INIT;
+    item.kind_case = COORD__V1__ITEM__KIND_EVENT;
+    item.event = &event;
+    reply_one(b, &item);
+}
+
 static uint64_t submit(struct bench *b, struct client_event event, int64_t deadline_ms)
 {
     event.token = ++b->next_token;
@@ -371,6 +404,17 @@ uint64_t bench_watch(struct bench *b, uint64_t id, int64_t deadline_ms)
     watch.content = 1;
     return submit(b, (struct client_event){.kind = CLIENT_EVENT_WATCH, .watch = &watch},
                   deadline_ms);
+}
+
+/* With everything asked for. */
+uint64_t bench_watch_from(struct bench *b, uint64_t id, uint64_t revision)
+{
+    Coord__V1__Watch watch = COORD__V1__WATCH__INIT;
+    watch.id = id;
+    watch.path = (char[]){"/a"};
+    watch.content = watch.lock = watch.subtree = watch.children = watch.value = 1;
+    watch.known_revision = revision;
+    return submit(b, (struct client_event){.kind = CLIENT_EVENT_WATCH, .watch = &watch}, -1);
 }
 
 void bench_unwatch(struct bench *b, uint64_t id)

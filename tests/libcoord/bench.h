@@ -19,6 +19,8 @@ struct bench_request {
     int read;
     uint64_t watch, unwatch; /* ids, or 0 */
     uint64_t known_revision, acquire_seq;
+    uint64_t release_handle;
+    bool subtree, children, value;
 };
 
 struct bench_answer {
@@ -37,6 +39,8 @@ struct bench {
     struct bench_answer answers[BENCH_LOG_MAX];
     enum client_session_state states[BENCH_LOG_MAX];
     uint64_t watched[BENCH_LOG_MAX]; /* revisions */
+    uint64_t revoked[BENCH_LOG_MAX]; /* handles */
+    int revoked_count;
     int requests_count, answers_count, states_count, watched_count;
     int opens_count, attaches_count, beats_count, connects_count, disconnects_count;
     int late_grants_count, sends_count;
@@ -72,6 +76,9 @@ void bench_reply(struct bench *b, Coord__V1__Item **items, size_t count);
 void bench_raw(struct bench *b, const void *data, size_t length);
 void bench_answer(struct bench *b, uint64_t seq, enum err status);
 void bench_event(struct bench *b, uint64_t watch, uint64_t revision);
+void bench_resync(struct bench *b, uint64_t watch, uint64_t revision);
+void bench_progress(struct bench *b, uint64_t revision);
+void bench_revoke(struct bench *b, uint64_t handle);
 void bench_deleted(struct bench *b, uint64_t watch, uint64_t revision);
 
 /* Each returns the token. Deadlines are from now; negative: none. */
@@ -80,6 +87,7 @@ uint64_t bench_acquire(struct bench *b, int64_t deadline_ms);
 uint64_t bench_release_lock(struct bench *b, int64_t deadline_ms);
 uint64_t bench_get(struct bench *b, int64_t deadline_ms);
 uint64_t bench_watch(struct bench *b, uint64_t id, int64_t deadline_ms);
+uint64_t bench_watch_from(struct bench *b, uint64_t id, uint64_t revision);
 void bench_unwatch(struct bench *b, uint64_t id);
 void bench_give_up(struct bench *b, uint64_t token);
 uint64_t bench_close(struct bench *b, int64_t deadline_ms);

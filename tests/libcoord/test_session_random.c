@@ -178,6 +178,8 @@ static void carry_out(struct life *l)
         case CLIENT_EFFECT_STATE:
             note_state(l, e->state);
             break;
+        case CLIENT_EFFECT_REVOKED:
+            break; /* nobody takes locks by force here */
         case CLIENT_EFFECT_LATE_GRANT:
             l->late_grants_count++;
             break;

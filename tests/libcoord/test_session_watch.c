@@ -215,6 +215,87 @@ static void test_session_watch__one_more_than_the_bound_is_refused(void)
     bench_release(b);
 }
 
+static void test_session_watch__from_a_revision_it_is_told_what_came_before_the_answer(void)
+{
+    bench_open(b);
+    uint64_t token = bench_watch_from(b, 1, REVISION - 100);
+    CU_ASSERT_EQUAL(b->requests[0].known_revision, REVISION - 100);
+    bench_event(b, 1, REVISION - 100); /* known */
+    bench_event(b, 1, REVISION - 50);
+    bench_resync(b, 1, REVISION);
+    CU_ASSERT_EQUAL(b->watched_count, 2);
+    bench_answer(b, b->requests[0].seq, ERR_OK);
+    CU_ASSERT_EQUAL(bench_status(b, token), ERR_OK);
+    bench_event(b, 1, REVISION); /* was told */
+    CU_ASSERT_EQUAL(b->watched_count, 2);
+    bench_down(b);
+    bench_clear(b);
+    reattach();
+    CU_ASSERT_EQUAL(b->requests[0].known_revision, REVISION);
+    bench_release(b);
+}
+
+static void test_session_watch__lost_before_the_answer_it_asks_on_from_what_was_told(void)
+{
+    bench_open(b);
+    bench_watch_from(b, 1, REVISION - 100);
+    bench_event(b, 1, REVISION - 50);
+    bench_down(b);
+    bench_clear(b);
+    reattach();
+    CU_ASSERT_EQUAL_FATAL(b->requests_count, 1);
+    CU_ASSERT_EQUAL(b->requests[0].known_revision, REVISION - 50);
+    bench_release(b);
+}
+
+static void test_session_watch__asks_for_the_same_again(void)
+{
+    bench_open(b);
+    bench_watch_from(b, 1, 3);
+    bench_answer(b, b->requests[0].seq, ERR_OK);
+    bench_down(b);
+    bench_clear(b);
+    reattach();
+    CU_ASSERT(b->requests[0].subtree && b->requests[0].children && b->requests[0].value);
+    bench_release(b);
+}
+
+static void test_session_watch__progress_counts_for_what_is_registered(void)
+{
+    watching();
+    bench_watch(b, 2, FOREVER); /* not answered yet */
+    bench_progress(b, REVISION + 40);
+    CU_ASSERT_EQUAL(b->watched_count, 0);
+    bench_answer(b, b->requests[1].seq, ERR_OK);
+    bench_down(b);
+    bench_clear(b);
+    reattach();
+    CU_ASSERT_EQUAL(b->requests[0].watch, 1);
+    CU_ASSERT_EQUAL(b->requests[0].known_revision, REVISION + 40);
+    CU_ASSERT_EQUAL(b->requests[1].known_revision, REVISION);
+    bench_progress(b, REVISION + 90); /* neither is registered on this link */
+    bench_down(b);
+    bench_clear(b);
+    reattach();
+    CU_ASSERT_EQUAL(b->requests[0].known_revision, REVISION + 40);
+    bench_release(b);
+}
+
+static void test_session_watch__a_resync_is_told_and_moves_on(void)
+{
+    watching();
+    bench_resync(b, 1, REVISION + 70);
+    CU_ASSERT_EQUAL(b->watched_count, 1);
+    CU_ASSERT_EQUAL(b->watched[0], REVISION + 70);
+    bench_event(b, 1, REVISION + 60);
+    CU_ASSERT_EQUAL(b->watched_count, 1);
+    bench_down(b);
+    bench_clear(b);
+    reattach();
+    CU_ASSERT_EQUAL(b->requests[0].known_revision, REVISION + 70);
+    bench_release(b);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -231,6 +312,11 @@ int main(int argc, char **argv)
         TEST(test_session_watch__unwatched_it_is_silent),
         TEST(test_session_watch__a_deadline_withdraws_it),
         TEST(test_session_watch__an_id_is_used_once),
+        TEST(test_session_watch__from_a_revision_it_is_told_what_came_before_the_answer),
+        TEST(test_session_watch__lost_before_the_answer_it_asks_on_from_what_was_told),
+        TEST(test_session_watch__asks_for_the_same_again),
+        TEST(test_session_watch__progress_counts_for_what_is_registered),
+        TEST(test_session_watch__a_resync_is_told_and_moves_on),
         TEST(test_session_watch__one_more_than_the_bound_is_refused),
     };
     return run_suite("session_watch", cases, sizeof cases / sizeof cases[0], argc, argv);

@@ -167,6 +167,8 @@ static void execute(struct client *c, const struct client_effect *e)
     case CLIENT_EFFECT_STATE:
         change_state(c, e);
         break;
+    case CLIENT_EFFECT_REVOKED:
+        break; /* nobody here takes locks by force */
     case CLIENT_EFFECT_LATE_GRANT:
         s->journal.counts[COUNT_GRANTS_THAT_CROSSED_A_CANCEL]++;
         break;

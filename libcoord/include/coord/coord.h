@@ -340,14 +340,38 @@ COORD_API COORD_MUST_USE coord_error coord_lock_acquire(coord_node *node, int64_
                                                         coord_lock **ret_lock);
 COORD_API COORD_MUST_USE coord_error coord_trylock(coord_node *node, int64_t deadline_ms,
                                                    coord_lock **ret_lock);
+
+/* How a lock is to be held. */
+typedef struct coord_lock_options {
+    size_t size;
+    bool shared;       /* with others that share it; who waits exclusively goes first */
+    uint32_t delay_ms; /* if our session dies with the lock, nobody gets it for so long: time
+                          for what it sent to servers that check no sequencer to arrive. At
+                          most 60000; of several holders' the longest counts */
+} coord_lock_options;
+#define COORD_LOCK_OPTIONS_INIT              \
+    {                                        \
+        sizeof(coord_lock_options), false, 0 \
+    }
+/* As coord_lock_acquire and coord_trylock; @options NULL: exclusive, no delay. */
+COORD_API COORD_MUST_USE coord_error coord_lock_acquire_with(coord_node *node,
+                                                             const coord_lock_options *options,
+                                                             int64_t timeout_ms,
+                                                             coord_lock **ret_lock);
+COORD_API COORD_MUST_USE coord_error coord_trylock_with(coord_node *node,
+                                                        const coord_lock_options *options,
+                                                        int64_t deadline_ms, coord_lock **ret_lock);
 /* Give it back; frees @lock in any case. COORD_ERR_MAYBE_APPLIED: the library
- * goes on releasing it in the background. */
+ * goes on releasing it in the background. COORD_ERR_NOT_HELD: it was taken by force. */
 COORD_API coord_error coord_unlock(coord_lock *lock, int64_t deadline_ms);
 /* The printable name of this grant; lives as long as the lock. */
 COORD_API const char *coord_lock_sequencer(const coord_lock *lock);
 /* Milliseconds for which this lock is certainly ours, from the moment of the
  * call: 0 in jeopardy or after it was lost. */
 COORD_API int64_t coord_lock_safe_ms(coord_lock *lock);
+/* Whether it is gone for ever: taken by force, or with its session. It must still be
+ * unlocked, to be freed. */
+COORD_API bool coord_lock_lost(coord_lock *lock);
 /* Ask the cell whether the lock that @sequencer names is held still: COORD_OK, or
  * COORD_ERR_STALE_SEQUENCER. */
 COORD_API COORD_MUST_USE coord_error coord_check_sequencer(coord_session *session,
@@ -377,6 +401,11 @@ typedef enum coord_event_kind {
     COORD_EVENT_DELETED = 3,
     COORD_EVENT_LOCK_HELD = 4,
     COORD_EVENT_LOCK_FREE = 5,
+    COORD_EVENT_CHILD_ADDED = 6, /* `path` is the child's */
+    COORD_EVENT_CHILD_REMOVED = 7,
+    /* Changes may have been missed, for they are too many or too long ago. All that is
+     * later than `revision` is told: read the present, and go on from there. */
+    COORD_EVENT_RESYNC = 9,
 } coord_event_kind;
 
 typedef struct coord_event {
@@ -384,14 +413,24 @@ typedef struct coord_event {
     coord_event_kind kind;
     const char *path;
     uint64_t revision;
-    bool exists; /* then stat is what the node became */
+    bool exists; /* then stat is what the node became; not if it was deleted or has
+                    changed again since, which is told next */
     coord_stat stat;
+    const void *value; /* with COORD_WATCH_VALUE: the content, if it has not changed since;
+                          NUL-terminated behind its length; else NULL */
+    size_t value_length;
 } coord_event;
 
 /* From the client's callback thread, one at a time. @event lives for the call. */
 typedef void coord_watch_callback(void *context, const coord_event *event);
 
-enum { COORD_WATCH_CONTENT = 1, COORD_WATCH_LOCK = 2 };
+enum {
+    COORD_WATCH_CONTENT = 1,  /* content, creation, deletion */
+    COORD_WATCH_LOCK = 2,     /* held, free */
+    COORD_WATCH_CHILDREN = 4, /* added, removed */
+    COORD_WATCH_SUBTREE = 8,  /* ... of all nodes below, too */
+    COORD_WATCH_VALUE = 16,   /* events of content carry it */
+};
 
 /* Watch the present state of a name, which need not exist. @ret_stat (may be
  * NULL) is the state that the events start from; size 0 in it: no such node. An
@@ -405,6 +444,26 @@ COORD_API COORD_MUST_USE coord_error coord_watch_open(coord_session *session, co
                                                       void *context, int64_t deadline_ms,
                                                       coord_stat *ret_stat,
                                                       coord_watch **ret_watch);
+
+typedef struct coord_watch_options {
+    size_t size;
+    uint32_t what;          /* COORD_WATCH_CONTENT and so on, at least one of the first three */
+    uint64_t from_revision; /* of an event or answer that is known: every change after it is
+                               told, in order, or a RESYNC is. 0: from now */
+} coord_watch_options;
+#define COORD_WATCH_OPTIONS_INIT                            \
+    {                                                       \
+        sizeof(coord_watch_options), COORD_WATCH_CONTENT, 0 \
+    }
+/* As coord_watch_open, but every change is told in order, also across a lost link or
+ * a change of leader; where that cannot be (the history does not reach back, or the
+ * application leaves 1024 events of it waiting), there is a RESYNC instead. */
+COORD_API COORD_MUST_USE coord_error coord_watch_open_with(coord_session *session, const char *path,
+                                                           const coord_watch_options *options,
+                                                           coord_watch_callback *callback,
+                                                           void *context, int64_t deadline_ms,
+                                                           coord_stat *ret_stat,
+                                                           coord_watch **ret_watch);
 /* After it returns the callback does not run any more (from within the callback
  * itself: after this call of it). */
 COORD_API void coord_watch_close(coord_watch *watch);

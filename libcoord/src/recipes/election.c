@@ -45,7 +45,8 @@ coord_error coord_campaign(coord_session *session, const char *path, const void 
     if (e != COORD_OK)
         return e;
     struct slice content = slice_of(value, length);
-    e = lock_acquire(node, wait, &content, left_ms(timeout_ms, start_ns), &lock);
+    struct lock_wish wish = {.wait = wait, .content = &content};
+    e = lock_acquire(node, &wish, left_ms(timeout_ms, start_ns), &lock);
     if (e != COORD_OK) {
         coord_node_close(node);
         return e;
