@@ -50,6 +50,8 @@ static const struct option_row rows[] = {
      "lease of the session, 2s to 60s (default 12s): how long a\n"
      "                            crash of this command goes unnoticed",
      2000, 60000},
+    {TAKES_CONTAIN, "contain", 0, OPTION_SWITCH, FIELD(contain), NULL,
+     "run CMD in a PID namespace, if one can be had", 0, 0},
     {TAKES_VALUE_TEXT, "value", 0, OPTION_TEXT, FIELD(value), "VALUE",
      "what the node holds while we lead, such as an address", 0, 0},
     {TAKES_VALUE_SHOWN, "value", 0, OPTION_SWITCH, FIELD(show_value), NULL, "show the content, too",

@@ -33,6 +33,7 @@ enum option_set {
     TAKES_VALUE_TEXT = 1 << 10,  /* --value V */
     TAKES_VALUE_SHOWN = 1 << 11, /* --value, of watch */
     TAKES_GLOBAL = 1 << 12,
+    TAKES_CONTAIN = 1 << 13,
 };
 
 struct arguments {
@@ -42,7 +43,7 @@ struct arguments {
     bool help;
     bool version;
 
-    bool details, recursive, parents, ephemeral, try_once, show_value;
+    bool details, recursive, parents, ephemeral, try_once, show_value, contain;
     uint64_t if_generation;   /* 0: none */
     const char *if_sequencer; /* NULL: none */
     const char *value;        /* NULL: none */

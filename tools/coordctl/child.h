@@ -1,40 +1,30 @@
-/* child.h - a command that runs while something is held.
+/* child.h - the command, as the guardian starts it.
  *
- * The library has threads by then, so nothing is forked: the child is spawned,
- * as the leader of a process group of its own (and of the terminal, if we have
- * it). On the way it runs this program once more, as child_become, which asks
- * the kernel to kill it when we die; for the direct child that closes the gap
- * that a kill -9 of coordctl would leave. */
+ * It leads a process group of its own, and the kernel kills it when the guardian
+ * dies. Contained, it is the second process of a PID namespace; the first is a
+ * small init of ours, with which the kernel ends everything in there, and which
+ * is what the guardian then sees as its child and as the group. */
 #ifndef COORDCTL_CHILD_H
 #define COORDCTL_CHILD_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 
-struct child {
-    pid_t pid; /* also of its group */
-    bool has_terminal;
-};
+/* Codes that shells use. */
+enum { CODE_NOT_EXECUTABLE = 126, CODE_NOT_FOUND = 127, CODE_SIGNAL = 128 };
 
-/* True if these are the arguments of a child on its way. */
-bool child_is_becoming(int argc, char **argv);
-/* Becomes the command; does not come back. */
-_Noreturn void child_become(char **argv);
+enum { CHILD_REST_MS = 1000 }; /* for what the command left behind to end by itself */
 
-/* COORD_LOCK_SEQUENCER and COORD_LOCK_PATH are set for it. 0, or an errno. */
-int child_start(struct child *ret, char **argv, const char *sequencer, const char *path);
+/* Where the next process that we start shall begin a PID namespace: 0, or an errno.
+ * Tries it as we are, then with a user namespace in which we are who we were. */
+int child_contain(void);
 
-/* To the whole group. */
-void child_signal(const struct child *child, int signal_number);
+/* Forks: only for a process with a single thread. With has_terminal the child's
+ * group gets the foreground. Returns its pid, which is also its group's, or minus
+ * an errno. */
+pid_t child_start(char **argv, bool is_contained, bool has_terminal);
 
-/* True once it has ended; *ret_code is then what a shell would make of it. Does
- * not block. */
-bool child_ended(const struct child *child, int *ret_code);
-
-/* After the child ended: what is left of its group is asked to end, and killed
- * after patience_ms, before anybody else may be given what was held; and the
- * terminal is ours again. */
-void child_clear(const struct child *child, int64_t patience_ms);
+/* What a shell makes of a status of waitpid. */
+int child_code(int status);
 
 #endif

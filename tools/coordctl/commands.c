@@ -67,12 +67,14 @@ const struct command commands[] = {
      "PATH [-- CMD ARG...]",
      "hold the lock of a node while CMD runs",
      "Makes the node if it is missing. CMD finds COORD_LOCK_SEQUENCER and COORD_LOCK_PATH in\n"
-     "its environment. INT, TERM and HUP are passed on to CMD; when it ends, the lock is\n"
-     "released and its exit code is ours. If our lease runs low CMD gets TERM, then KILL\n"
-     "before anybody else can be given the lock, and the exit code is 76; 75 if the lock was\n"
-     "not acquired. Without CMD the sequencer is printed and the lock held until INT or TERM.\n"
+     "its environment. INT, TERM and HUP are passed on to CMD; when it ends, what is left of\n"
+     "its process group is ended, the lock is released, and its exit code is ours. If our\n"
+     "lease runs low CMD gets TERM, then KILL before anybody else can be given the lock, and\n"
+     "the exit code is 76; 75 if the lock was not acquired. A guardian process sees to that\n"
+     "even if we are killed or stopped. With --contain it reaches what left CMD's group, too.\n"
+     "Without CMD the sequencer is printed and the lock held until INT or TERM.\n"
      "A CMD that works on something other than the cell should hand the sequencer along.\n",
-     {TAKES_TRY | TAKES_WAIT | TAKES_TTL, 1, 1, true},
+     {TAKES_TRY | TAKES_WAIT | TAKES_TTL | TAKES_CONTAIN, 1, 1, true},
      true,
      lock_hold},
     {"elect",
@@ -80,7 +82,7 @@ const struct command commands[] = {
      "stand for election, lead while CMD runs",
      "As lock; VALUE becomes the content of the node in the very step that elects, and is\n"
      "cleared when we resign. See also: leader.\n",
-     {TAKES_VALUE_TEXT | TAKES_WAIT | TAKES_TTL, 1, 1, true},
+     {TAKES_VALUE_TEXT | TAKES_WAIT | TAKES_TTL | TAKES_CONTAIN, 1, 1, true},
      true,
      lock_elect},
     {"leader",

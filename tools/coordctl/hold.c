@@ -6,20 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/coordctl/child.h"
 #include "tools/coordctl/command.h"
+#include "tools/coordctl/guard.h"
 #include "tools/coordctl/output.h"
 #include "tools/coordctl/signals.h"
 
-/* Of the lease: with less left than a sixth the command is asked to end, with
- * less than a twentieth it is killed. KeepAlives come each third of the lease, so
- * that one may be lost before anything happens. */
-enum { TERM_PART = 6, KILL_PART = 20 };
+/* Of the lease: with less left than a sixth the command is asked to end, with less
+ * than a twentieth it is killed, and with less than a fortieth the kernel ends the
+ * guardian. What is left of it then is for dying. KeepAlives come each third of the
+ * lease, so that one may be lost before anything happens; the guardian is told of
+ * it soon after. */
+enum { TERM_PART = 6, KILL_PART = 20, END_PART = 40, ORDER_PART = 24 };
 
-enum {
-    CANCEL_AGAIN_MS = 20,
-    REST_MS_MAX = 1000, /* for what the command left behind to end, if there is time */
-};
+enum { CANCEL_AGAIN_MS = 20, NS_PER_MS = 1000000 };
 
 struct waiting {
     const struct holding *holding;
@@ -84,47 +83,35 @@ static int lost(const char *path)
     return EXIT_LOST;
 }
 
-/* The command's code, or EXIT_LOST. It has ended when this returns. */
-static int keep_while_child_runs(const struct cell *cell, const struct holding *h,
-                                 const struct child *child)
+static struct guard_order order_now(const struct cell *cell, const struct holding *h)
 {
-    const int64_t term_ms = cell->ttl_ms / TERM_PART, kill_ms = cell->ttl_ms / KILL_PART;
-    int64_t kill_at_ms = 0; /* known once it was asked to end */
-    bool asked = false, killed = false;
-    int code;
-    while (!child_ended(child, &code)) {
-        int64_t left_ms = h->safe_ms(h->self), now_ms = signals_now_ms();
-        if (!asked && left_ms <= term_ms) {
-            lost(h->path);
-            child_signal(child, SIGTERM);
-            asked = true;
-            kill_at_ms = now_ms + (left_ms > kill_ms ? left_ms - kill_ms : 0);
-        }
-        if (asked && !killed && now_ms >= kill_at_ms) {
-            child_signal(child, SIGKILL);
-            killed = true;
-        }
-        int64_t wait_ms = killed ? -1 : asked ? kill_at_ms - now_ms : left_ms - term_ms;
-        int taken = signals_wait(wait_ms);
-        if (signals_is_end(taken))
-            child_signal(child, taken);
-    }
-    return asked ? EXIT_LOST : code;
+    int64_t now_ms = signals_now_ms(); /* first: what is late is then on the safe side */
+    int64_t safe_ms = now_ms + h->safe_ms(h->self);
+    return (struct guard_order){.term_ns = (safe_ms - cell->ttl_ms / TERM_PART) * NS_PER_MS,
+                                .kill_ns = (safe_ms - cell->ttl_ms / KILL_PART) * NS_PER_MS,
+                                .end_ns = (safe_ms - cell->ttl_ms / END_PART) * NS_PER_MS};
 }
 
-static int keep_with_child(const struct cell *cell, const struct holding *h, char **argv)
+/* The command's code, or EXIT_LOST. It has ended when this returns, and so has
+ * all of its group. */
+static int keep_with_child(const struct cell *cell, const struct holding *h,
+                           const struct arguments *a)
 {
-    struct child child;
-    int error = child_start(&child, argv, h->sequencer(h->self), h->path);
+    struct guard guard;
+    struct guard_order order = order_now(cell, h);
+    int error = guard_start(&guard, a->child, a->contain, &order, h->sequencer(h->self), h->path);
     if (error != 0) {
-        fprintf(stderr, "coordctl: %s: %s\n", argv[0], strerror(error));
+        fprintf(stderr, "coordctl: %s: %s\n", a->child[0], strerror(error));
         return EXIT_REFUSED;
     }
-    int code = keep_while_child_runs(cell, h, &child);
-    int64_t left_ms = h->safe_ms(h->self) - cell->ttl_ms / KILL_PART;
-    int64_t patience_ms = left_ms < REST_MS_MAX ? left_ms : REST_MS_MAX;
-    child_clear(&child, code == EXIT_LOST ? 0 : patience_ms);
-    return code;
+    struct guard_end end;
+    while (!guard_ended(&guard, &end)) {
+        int taken = signals_wait(cell->ttl_ms / ORDER_PART);
+        order = order_now(cell, h);
+        order.signal_number = signals_is_end(taken) ? taken : 0;
+        guard_order(&guard, &order);
+    }
+    return end.lost ? lost(h->path) : end.code;
 }
 
 static void announce(const struct arguments *a, const struct holding *h)
@@ -161,7 +148,7 @@ int hold_run(struct cell *cell, const struct arguments *a, const struct holding 
 
     int code;
     if (a->child != NULL) {
-        code = keep_with_child(cell, holding, a->child);
+        code = keep_with_child(cell, holding, a);
     } else {
         announce(a, holding);
         code = keep_until_told(holding);

@@ -2,10 +2,11 @@
  * runs or until we are told to end, and give it back.
  *
  * The promise: by the time another client can be granted it, the command has
- * been killed. What was lost is never held again by the same run: a lease that
- * ran low has ended the command, even if it recovers. Not covered: this program
- * stopped (SIGSTOP) or starved for longer than its lease, and processes that left
- * the command's process group. For these there is the sequencer. */
+ * been killed, also if this program was killed or stopped meanwhile: guardian.h.
+ * What was lost is never held again by the same run: a lease that ran low has
+ * ended the command, even if it recovers. What this does not reach is told in
+ * docs/guardian.md. For that there is the sequencer.
+ */
 #ifndef COORDCTL_HOLD_H
 #define COORDCTL_HOLD_H
 

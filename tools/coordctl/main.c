@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/coordctl/child.h"
 #include "tools/coordctl/command.h"
+#include "tools/coordctl/guardian.h"
 #include "tools/coordctl/output.h"
 #include "tools/coordctl/signals.h"
 #include "tools/coordctl/units.h"
@@ -84,8 +84,8 @@ static int run(const struct command *c, struct arguments *a)
 
 int main(int argc, char **argv)
 {
-    if (child_is_becoming(argc, argv))
-        child_become(argv);
+    if (guardian_is_meant(argc, argv))
+        guardian_run(argv);
 
     struct arguments a;
     char why[ARGUMENTS_WHY_BYTES];

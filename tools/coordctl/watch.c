@@ -79,6 +79,8 @@ static const char *kind_word(const struct record *r)
         return "lock-held";
     case COORD_EVENT_LOCK_FREE:
         return "lock-free";
+    default: /* the state at the start, or a kind that is not asked for here */
+        break;
     }
     return r->exists ? "present" : "absent";
 }
