@@ -21,7 +21,7 @@ static coord_error find_or_make(const struct call *call, char *path, uint32_t fl
             e = call_stat(call, path, ret);
         if (e != COORD_ERR_NO_NODE || (flags & COORD_CREATE) == 0)
             return e;
-        e = call_create(call, path, NULL, 0, &o, ret);
+        e = call_create(call, path, NULL, 0, &o, ret, NULL);
         if (e != COORD_ERR_NODE_EXISTS || (flags & COORD_EXCLUSIVE) != 0)
             return e;
     }

@@ -57,9 +57,9 @@ coord_error coord_set(coord_session *session, const char *path, const void *cont
     return e;
 }
 
-coord_error coord_create(coord_session *session, const char *path, const void *content,
-                         size_t length, const coord_write_options *options, int64_t deadline_ms,
-                         coord_stat *ret_stat)
+static coord_error create(coord_session *session, const char *path, const void *content,
+                          size_t length, const coord_write_options *options, int64_t deadline_ms,
+                          coord_stat *ret_stat, char **ret_path)
 {
     char *inside = NULL;
     const coord_write_options *o = write_options_or_default(options);
@@ -74,10 +74,27 @@ coord_error coord_create(coord_session *session, const char *path, const void *c
         e = fail(COORD_ERR_INVALID, "options: a node that is to be made has no generation yet");
     if (e == COORD_OK) {
         struct call call = call_begin(session, deadline_ms);
-        e = call_create(&call, inside, content, length, o, ret_stat);
+        e = call_create(&call, inside, content, length, o, ret_stat, ret_path);
     }
     free(inside);
     return e;
+}
+
+coord_error coord_create(coord_session *session, const char *path, const void *content,
+                         size_t length, const coord_write_options *options, int64_t deadline_ms,
+                         coord_stat *ret_stat)
+{
+    return create(session, path, content, length, options, deadline_ms, ret_stat, NULL);
+}
+
+coord_error coord_create_sequential(coord_session *session, const char *path, const void *content,
+                                    size_t length, const coord_write_options *options,
+                                    int64_t deadline_ms, coord_stat *ret_stat, char **ret_path)
+{
+    detail_clear();
+    if (ret_path == NULL)
+        return fail(COORD_ERR_INVALID, "ret_path: is NULL");
+    return create(session, path, content, length, options, deadline_ms, ret_stat, ret_path);
 }
 
 coord_error coord_delete(coord_session *session, const char *path,
@@ -95,4 +112,71 @@ coord_error coord_delete(coord_session *session, const char *path,
     }
     free(inside);
     return e;
+}
+
+/* ---- as fresh as is asked for ---- */
+
+static Coord__V1__Freshness freshness_of(const coord_read_options *o)
+{
+    switch (o->freshness) {
+    case COORD_QUORUM:
+        return COORD__V1__FRESHNESS__QUORUM;
+    case COORD_STALE:
+        return COORD__V1__FRESHNESS__STALE;
+    case COORD_LEASE:
+        break;
+    }
+    return COORD__V1__FRESHNESS__LEASE;
+}
+
+coord_error coord_get_with(coord_session *session, const char *path,
+                           const coord_read_options *options, int64_t deadline_ms,
+                           void **ret_content, size_t *ret_length, coord_stat *ret_stat,
+                           uint64_t *ret_revision)
+{
+    static const coord_read_options defaults = COORD_READ_OPTIONS_INIT;
+    char *inside = NULL;
+    coord_error e = check_by_name(session, path, deadline_ms, &inside);
+    const coord_read_options *o = options != NULL ? options : &defaults;
+    if (e != COORD_OK)
+        return e;
+    if (ret_content == NULL || ret_length == NULL)
+        e = fail(COORD_ERR_INVALID, "%s: is NULL",
+                 ret_content == NULL ? "ret_content" : "ret_length");
+    else if (o->size != sizeof *o)
+        e = fail(COORD_ERR_INVALID, "options: size is not that of coord_read_options");
+    else if (o->freshness < COORD_LEASE || o->freshness > COORD_STALE)
+        e = fail(COORD_ERR_INVALID, "options: freshness %d is unknown", (int)o->freshness);
+    if (e != COORD_OK) {
+        free(inside);
+        return e;
+    }
+    struct content content = {.data = NULL};
+    Coord__V1__Get m = COORD__V1__GET__INIT;
+    Coord__V1__Read read = COORD__V1__READ__INIT;
+    m.path = inside;
+    read.freshness = freshness_of(o);
+    read.op_case = COORD__V1__READ__OP_GET;
+    read.get = &m;
+    if (o->freshness == COORD_STALE) {
+        Coord__V1__ExecuteRequest request = COORD__V1__EXECUTE_REQUEST__INIT;
+        request.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_READ;
+        request.read = &read;
+        e = unary_any(session->client, &request, deadline_ms, content_take, &content);
+    } else {
+        struct call call = call_begin(session, deadline_ms);
+        e = call_read(&call, &read, content_take, &content);
+    }
+    free(inside);
+    if (e != COORD_OK)
+        return e;
+    if (content.data == NULL)
+        return call_odd_answer();
+    *ret_content = content.data;
+    *ret_length = content.length;
+    if (ret_stat != NULL)
+        *ret_stat = content.stat;
+    if (ret_revision != NULL)
+        *ret_revision = content.revision;
+    return COORD_OK;
 }

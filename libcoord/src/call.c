@@ -57,7 +57,7 @@ void waiter_answered(struct waiter *w, const struct client_effect *e)
     w->done = true;
     if (e->status != ERR_OK)
         waiter_detail(w, e);
-    else if (w->take != NULL && e->answer != NULL)
+    if ((e->status == ERR_OK || w->take_refused) && w->take != NULL && e->answer != NULL)
         w->take(w->context, e->answer);
     pthread_cond_signal(&w->done_cond);
 }
@@ -70,11 +70,9 @@ static coord_error outcome(const struct waiter *w)
     return fail((coord_error)w->status, "%s", w->detail);
 }
 
-static coord_error submit(const struct call *c, struct client_event *event, call_take *take,
-                          void *context)
+static coord_error submit_waiter(const struct call *c, struct client_event *event, struct waiter w)
 {
     struct coord_session *s = c->session;
-    struct waiter w = {.take = take, .context = context};
     CHECK(pthread_cond_init(&w.done_cond, NULL) == 0);
     event->token = (uint64_t)(uintptr_t)&w;
     event->deadline_ns = c->deadline_ns;
@@ -95,6 +93,20 @@ static coord_error submit(const struct call *c, struct client_event *event, call
     pthread_cond_destroy(&w.done_cond);
     event->token = 0; /* it named this frame */
     return outcome(&w);
+}
+
+static coord_error submit(const struct call *c, struct client_event *event, call_take *take,
+                          void *context)
+{
+    return submit_waiter(c, event, (struct waiter){.take = take, .context = context});
+}
+
+coord_error call_write_refused(const struct call *c, const Coord__V1__Write *write, call_take *take,
+                               void *context)
+{
+    struct client_event event = {.kind = CLIENT_EVENT_SUBMIT_WRITE, .write = write};
+    return submit_waiter(c, &event,
+                         (struct waiter){.take = take, .context = context, .take_refused = true});
 }
 
 coord_error call_write(const struct call *c, const Coord__V1__Write *write, call_take *take,

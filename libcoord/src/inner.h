@@ -129,6 +129,15 @@ struct unary_reply {
 void unary_all(struct coord_client *client, const Coord__V1__ExecuteRequest *request,
                struct unary_reply *replies, size_t count, int64_t timeout_ms);
 
+/* The answer of any server; `take` sees it if it is OK. */
+coord_error unary_any(struct coord_client *client, const Coord__V1__ExecuteRequest *request,
+                      int64_t deadline_ms, void (*take)(void *, const Coord__V1__Answer *),
+                      void *context);
+/* The leader's, wherever it is. */
+coord_error unary_leader(struct coord_client *client, const Coord__V1__ExecuteRequest *request,
+                         int64_t deadline_ms);
+enum err client_status_of(const Coord__V1__Answer *answer); /* session_reply.c */
+
 /* ---- client (client.c) ---- */
 
 /* Counted by the application and by each session: handles may outlive it, if
@@ -192,6 +201,7 @@ struct coord_session {
     uint32_t results_queued_count; /* dispatch.mutex: handed over, not told to the last */
     struct avl watches;            /* of struct coord_watch, by id */
     uint64_t last_watch_id, last_handle;
+    uint8_t secret[16];
     struct list locks; /* of struct coord_lock: held, or being asked for */
 
     coord_session_callback *callback;
@@ -225,6 +235,7 @@ struct waiter {
     char detail[DETAIL_BYTES];
     call_take *take;
     void *context;
+    bool take_refused; /* `take` sees also an answer that is not OK */
 };
 
 /* One blocking public call, which may ask the servers several times. */
@@ -237,6 +248,9 @@ struct call call_begin(struct coord_session *session, int64_t deadline_ms);
 /* Each sets the detail of a failure. `take` (may be NULL) sees the answer if OK. */
 coord_error call_write(const struct call *c, const Coord__V1__Write *write, call_take *take,
                        void *context);
+/* `take` sees also the answer that refuses. */
+coord_error call_write_refused(const struct call *c, const Coord__V1__Write *write, call_take *take,
+                               void *context);
 coord_error call_read(const struct call *c, const Coord__V1__Read *read, call_take *take,
                       void *context);
 coord_error call_watch(const struct call *c, const Coord__V1__Watch *watch, call_take *take,
@@ -275,13 +289,22 @@ coord_error check_content(const void *content, size_t length);
 
 /* ---- what is asked of a node (node_call.c) ---- */
 
+struct content {
+    void *data; /* NUL-terminated behind its length; NULL: none came */
+    size_t length;
+    coord_stat stat;
+    uint64_t revision;
+};
+call_take content_take;
+
 coord_error call_get(const struct call *call, char *path, uint64_t instance, void **ret_content,
                      size_t *ret_length, coord_stat *ret_stat);
 coord_error call_stat(const struct call *call, char *path, coord_stat *ret_stat);
 coord_error call_put(const struct call *call, char *path, const void *content, size_t length,
                      const coord_write_options *o, coord_stat *ret_stat);
+/* With `ret_path` a sequential one: the name that came of it, to be freed. */
 coord_error call_create(const struct call *call, char *path, const void *content, size_t length,
-                        const coord_write_options *o, coord_stat *ret_stat);
+                        const coord_write_options *o, coord_stat *ret_stat, char **ret_path);
 /* `handle`: of the lock that the caller holds on it, or 0. */
 coord_error call_delete(const struct call *call, char *path, const coord_write_options *o,
                         uint64_t handle);

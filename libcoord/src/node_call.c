@@ -35,17 +35,12 @@ static void take_stat(void *context, const Coord__V1__Answer *answer)
         stat_take(context, answer->stat);
 }
 
-struct content {
-    void *data;
-    size_t length;
-    coord_stat stat;
-};
-
-static void take_content(void *context, const Coord__V1__Answer *answer)
+void content_take(void *context, const Coord__V1__Answer *answer)
 {
     struct content *c = context;
     if (answer->body_case != COORD__V1__ANSWER__BODY_CONTENT)
         return;
+    c->revision = answer->revision;
     c->length = answer->content->data.len;
     c->data = check_strndup((const char *)answer->content->data.data, c->length);
     if (answer->content->stat != NULL)
@@ -70,7 +65,7 @@ coord_error call_get(const struct call *call, char *path, uint64_t instance, voi
     m.instance = instance;
     read.op_case = COORD__V1__READ__OP_GET;
     read.get = &m;
-    coord_error e = call_read(call, &read, take_content, &content);
+    coord_error e = call_read(call, &read, content_take, &content);
     if (e != COORD_OK)
         return e;
     if (content.data == NULL)
@@ -174,8 +169,22 @@ coord_error call_put(const struct call *call, char *path, const void *content, s
     return write_stat(call, &m.write, ret_stat);
 }
 
+struct created {
+    coord_stat stat;
+    char *path;
+};
+
+static void take_created(void *context, const Coord__V1__Answer *answer)
+{
+    struct created *c = context;
+    if (answer->body_case != COORD__V1__ANSWER__BODY_STAT)
+        return;
+    stat_take(&c->stat, answer->stat);
+    c->path = check_strdup(answer->stat->path);
+}
+
 coord_error call_create(const struct call *call, char *path, const void *content, size_t length,
-                        const coord_write_options *o, coord_stat *ret_stat)
+                        const coord_write_options *o, coord_stat *ret_stat, char **ret_path)
 {
     Coord__V1__Create m = COORD__V1__CREATE__INIT;
     Coord__V1__Write write = COORD__V1__WRITE__INIT;
@@ -183,10 +192,21 @@ coord_error call_create(const struct call *call, char *path, const void *content
     m.content = bytes_of(content, length);
     m.ephemeral = (o->flags & COORD_EPHEMERAL) != 0;
     m.parents = (o->flags & COORD_PARENTS) != 0;
+    m.sequential = ret_path != NULL;
     m.sequencer = sequencer_of(o);
     write.op_case = COORD__V1__WRITE__OP_CREATE;
     write.create = &m;
-    return write_stat(call, &write, ret_stat);
+    struct created created = {.path = NULL};
+    coord_error e = call_write(call, &write, take_created, &created);
+    if (e == COORD_OK && ret_path != NULL && created.path == NULL)
+        return call_odd_answer();
+    if (e == COORD_OK && ret_stat != NULL)
+        *ret_stat = created.stat;
+    if (e == COORD_OK && ret_path != NULL)
+        *ret_path = created.path;
+    else
+        free(created.path);
+    return e;
 }
 
 coord_error call_delete(const struct call *call, char *path, const coord_write_options *o,

@@ -1,7 +1,10 @@
-/* unary.c - Execute: one question to each of several servers at once. */
+/* unary.c - Execute: one question to each of several servers at once, or to whoever
+ * can answer it. */
+#define _GNU_SOURCE
 #include <grpc/grpc.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "libcoord/base/check.h"
 #include "libcoord/src/inner.h"
@@ -117,4 +120,93 @@ void unary_all(struct coord_client *client, const Coord__V1__ExecuteRequest *req
     pthread_mutex_unlock(&group.mutex);
     pthread_cond_destroy(&group.done);
     pthread_mutex_destroy(&group.mutex);
+}
+
+/* ---- one answer, of whoever can give it ---- */
+
+enum { LEADER_WAIT_MS = 3000, LEADER_PAUSE_MS = 50 };
+
+static int64_t wait_ms_of(int64_t deadline_ns, int64_t most_ms)
+{
+    int64_t left_ms = (deadline_ns - now_ns()) / NS_PER_MS;
+    return left_ms < most_ms ? left_ms : most_ms;
+}
+
+/* NULL, and why, if the server gave none. To be freed. */
+static Coord__V1__Answer *ask_one(struct coord_client *client,
+                                  const Coord__V1__ExecuteRequest *request, const char *address,
+                                  int64_t wait_ms, char why[DETAIL_BYTES])
+{
+    struct unary_reply reply = {.address = address};
+    Coord__V1__Answer *a = NULL;
+    unary_all(client, request, &reply, 1, wait_ms);
+    if (reply.answered)
+        a = coord__v1__answer__unpack(NULL, reply.answer.length, reply.answer.data);
+    if (a == NULL)
+        (void)snprintf(why, DETAIL_BYTES, "%.80s: %.160s", address, reply.why);
+    buffer_release(&reply.answer);
+    return a;
+}
+
+coord_error unary_any(struct coord_client *client, const Coord__V1__ExecuteRequest *request,
+                      int64_t deadline_ms, call_take *take, void *context)
+{
+    int64_t deadline_ns = deadline_of(deadline_ms);
+    char why[DETAIL_BYTES] = "no server";
+    uint32_t count = client->endpoints.count, first = (uint32_t)((uint64_t)now_ns() % count);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t wait_ms = wait_ms_of(deadline_ns, STATUS_WAIT_MS);
+        if (wait_ms <= 0)
+            return fail(COORD_ERR_TIMEOUT, "%s", why);
+        const char *address = client->endpoints.list[(first + i) % count];
+        Coord__V1__Answer *a = ask_one(client, request, address, wait_ms, why);
+        if (a == NULL)
+            continue;
+        coord_error e = (coord_error)client_status_of(a);
+        if (e == COORD_OK)
+            take(context, a);
+        else
+            detail_set("%s", a->message);
+        coord__v1__answer__free_unpacked(a, NULL);
+        return e;
+    }
+    return fail(COORD_ERR_UNAVAILABLE, "%s", why);
+}
+
+/* The next one to ask: whom the answer names, or the next in the list. */
+static void next_address(const struct coord_client *client, const char *named, uint32_t *at,
+                         char address[CLIENT_SESSION_ADDRESS_BYTES_MAX + 1])
+{
+    const char *next = named;
+    if (named[0] == '\0') {
+        *at = (*at + 1) % client->endpoints.count;
+        next = client->endpoints.list[*at];
+        static const struct timespec pause = {.tv_nsec = LEADER_PAUSE_MS * NS_PER_MS};
+        (void)nanosleep(&pause, NULL);
+    }
+    (void)snprintf(address, CLIENT_SESSION_ADDRESS_BYTES_MAX + 1, "%s", next);
+}
+
+coord_error unary_leader(struct coord_client *client, const Coord__V1__ExecuteRequest *request,
+                         int64_t deadline_ms)
+{
+    int64_t deadline_ns = deadline_of(deadline_ms);
+    char why[DETAIL_BYTES] = "no leader";
+    char address[CLIENT_SESSION_ADDRESS_BYTES_MAX + 1];
+    uint32_t at = 0;
+    (void)snprintf(address, sizeof address, "%s", client->endpoints.list[0]);
+    while (true) {
+        int64_t wait_ms = wait_ms_of(deadline_ns, LEADER_WAIT_MS);
+        if (wait_ms <= 0)
+            return fail(COORD_ERR_TIMEOUT, "%s", why);
+        Coord__V1__Answer *a = ask_one(client, request, address, wait_ms, why);
+        enum err e = a != NULL ? client_status_of(a) : ERR_NOT_LEADER;
+        if (e != ERR_NOT_LEADER)
+            detail_set("%s", a->message);
+        else
+            next_address(client, a != NULL ? a->message : "", &at, address);
+        coord__v1__answer__free_unpacked(a, NULL);
+        if (e != ERR_NOT_LEADER)
+            return (coord_error)e;
+    }
 }

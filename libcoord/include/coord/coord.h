@@ -90,6 +90,7 @@ typedef struct coord_node coord_node;
 typedef struct coord_lock coord_lock;
 typedef struct coord_watch coord_watch;
 typedef struct coord_election coord_election;
+typedef struct coord_txn coord_txn;
 
 /* ---- client ---- */
 
@@ -177,10 +178,11 @@ typedef struct coord_stat {
 } coord_stat;
 
 enum {
-    COORD_CREATE = 1,    /* make the node if it is missing */
-    COORD_EPHEMERAL = 2, /* ... as an ephemeral one of this session */
-    COORD_EXCLUSIVE = 4, /* fail with NODE_EXISTS if it is there */
-    COORD_PARENTS = 8,   /* make missing ancestors too */
+    COORD_CREATE = 1,      /* make the node if it is missing */
+    COORD_EPHEMERAL = 2,   /* ... as an ephemeral one of this session */
+    COORD_EXCLUSIVE = 4,   /* fail with NODE_EXISTS if it is there */
+    COORD_PARENTS = 8,     /* make missing ancestors too */
+    COORD_SEQUENTIAL = 16, /* of coord_txn_create: as coord_create_sequential */
 };
 
 /* A handle on the node as it is now: once that instance is deleted every call
@@ -221,9 +223,35 @@ COORD_API COORD_MUST_USE coord_error coord_create(coord_session *session, const 
                                                   const void *content, size_t length,
                                                   const coord_write_options *options,
                                                   int64_t deadline_ms, coord_stat *ret_stat);
+/* Make a node whose name gets a suffix of 20 decimal digits, higher than any in the
+ * cell before. @ret_path is the whole name, to be freed with coord_free. */
+COORD_API COORD_MUST_USE coord_error coord_create_sequential(
+    coord_session *session, const char *path, const void *content, size_t length,
+    const coord_write_options *options, int64_t deadline_ms, coord_stat *ret_stat, char **ret_path);
 COORD_API COORD_MUST_USE coord_error coord_delete(coord_session *session, const char *path,
                                                   const coord_write_options *options,
                                                   int64_t deadline_ms);
+
+typedef enum coord_freshness {
+    COORD_LEASE = 0,  /* the latest, trusting the leader's lease */
+    COORD_QUORUM = 1, /* the latest, trusting no clock: costs a round to a quorum */
+    COORD_STALE = 2,  /* what any one server has, also while there is no leader */
+} coord_freshness;
+typedef struct coord_read_options {
+    size_t size;
+    coord_freshness freshness;
+} coord_read_options;
+#define COORD_READ_OPTIONS_INIT                 \
+    {                                           \
+        sizeof(coord_read_options), COORD_LEASE \
+    }
+/* As coord_get, as fresh as is asked for. @ret_revision (may be NULL): of the state
+ * that was read. */
+COORD_API COORD_MUST_USE coord_error coord_get_with(coord_session *session, const char *path,
+                                                    const coord_read_options *options,
+                                                    int64_t deadline_ms, void **ret_content,
+                                                    size_t *ret_length, coord_stat *ret_stat,
+                                                    uint64_t *ret_revision);
 
 typedef struct coord_entry {
     const char *name; /* the last component */
@@ -251,6 +279,52 @@ COORD_API COORD_MUST_USE coord_error coord_node_set(coord_node *node, const void
                                                     const coord_write_options *options,
                                                     int64_t deadline_ms, coord_stat *ret_stat);
 COORD_API COORD_MUST_USE coord_error coord_node_delete(coord_node *node, int64_t deadline_ms);
+
+/* ---- transactions ---- */
+
+/* Checks and changes together; one more is COORD_ERR_TOO_LARGE. */
+enum { COORD_TXN_PARTS_MAX = 128 };
+
+/* All or nothing, in one revision. First come the checks, then the changes, each in
+ * the order in which they were added; each sees what those before it did. What is
+ * added is copied. One thread at a time. */
+COORD_API COORD_MUST_USE coord_error coord_txn_new(coord_session *session, coord_txn **ret_txn);
+/* @instance 0: any. */
+COORD_API COORD_MUST_USE coord_error coord_txn_check_exists(coord_txn *txn, const char *path,
+                                                            uint64_t instance);
+COORD_API COORD_MUST_USE coord_error coord_txn_check_absent(coord_txn *txn, const char *path);
+COORD_API COORD_MUST_USE coord_error coord_txn_check_generation(coord_txn *txn, const char *path,
+                                                                uint64_t content_generation);
+COORD_API COORD_MUST_USE coord_error coord_txn_check_sequencer(coord_txn *txn,
+                                                               const char *sequencer);
+/* As coord_create, coord_set and coord_delete. */
+COORD_API COORD_MUST_USE coord_error coord_txn_create(coord_txn *txn, const char *path,
+                                                      const void *content, size_t length,
+                                                      const coord_write_options *options);
+COORD_API COORD_MUST_USE coord_error coord_txn_set(coord_txn *txn, const char *path,
+                                                   const void *content, size_t length,
+                                                   const coord_write_options *options);
+COORD_API COORD_MUST_USE coord_error coord_txn_delete(coord_txn *txn, const char *path,
+                                                      const coord_write_options *options);
+
+typedef struct coord_txn_node {
+    char *path;
+    coord_stat stat; /* size 0 in it: the node was deleted */
+} coord_txn_node;
+typedef struct coord_txn_result {
+    uint64_t revision;
+    /* 0, or the place of what did not hold: from 1, checks first. */
+    uint32_t failed;
+    coord_txn_node *nodes; /* one for each change, in order */
+    size_t count;
+} coord_txn_result;
+/* Do it. What does not hold is what this returns; @ret_result (may be NULL) is set on
+ * success, and also after a refusal if the cell said which part it was; set it to NULL
+ * before. To be freed with coord_txn_result_free. */
+COORD_API COORD_MUST_USE coord_error coord_txn_commit(coord_txn *txn, int64_t deadline_ms,
+                                                      coord_txn_result **ret_result);
+COORD_API void coord_txn_result_free(coord_txn_result *result);
+COORD_API void coord_txn_free(coord_txn *txn);
 
 /* ---- calls that do not block ---- */
 
@@ -556,6 +630,22 @@ COORD_API COORD_MUST_USE coord_error coord_sessions(coord_session *session, uint
                                                     uint32_t limit, int64_t deadline_ms,
                                                     coord_session_listing **ret_listing);
 COORD_API void coord_session_listing_free(coord_session_listing *listing);
+
+/* ---- by force ---- */
+
+/* Take the lock of a node from its holders. Each loses it when its library has let go,
+ * which it does at once, or when its session has ended; then who waits gets it.
+ * COORD_ERR_NOT_HELD: nobody holds it. */
+COORD_API COORD_MUST_USE coord_error coord_unlock_force(coord_session *session, const char *path,
+                                                        int64_t deadline_ms);
+/* End the session @id: when its library agrees, which it does at its next KeepAlive,
+ * or else when its lease has run out. COORD_ERR_NO_NODE: there is none. */
+COORD_API COORD_MUST_USE coord_error coord_session_kill(coord_session *session, uint64_t id,
+                                                        int64_t deadline_ms);
+/* Have the leader hand over to the member @to, or to whom it chooses (0). Nothing is
+ * lost by it, and calls are at most slow for a moment. */
+COORD_API COORD_MUST_USE coord_error coord_step_down(coord_client *client, uint32_t to,
+                                                     int64_t deadline_ms);
 
 /* Frees what this library handed out as content, value or sequencer. */
 COORD_API void coord_free(void *p);
