@@ -107,6 +107,12 @@ bool state_stat(const struct state *s, struct slice path, struct buffer *stat)
     return true;
 }
 
+uint64_t state_session_last_seq(const struct state *s, uint64_t session)
+{
+    const struct session *found = sessions_find(s, session);
+    return found == NULL ? 0 : found->highest;
+}
+
 enum state_seq state_session_seq(const struct state *s, uint64_t session, uint64_t seq,
                                  struct slice *ret_answer)
 {

@@ -85,6 +85,8 @@ enum state_event_kind { /* the numbers of coord.v1.Event.Kind */
                         STATE_EVENT_CONTENT = 2,
                         STATE_EVENT_DELETED = 3,
                         STATE_EVENT_LOCK_HELD = 4,
+                        /* Nobody holds it; with lock_delayed in the Stat nobody gets
+                           it yet, and another event tells when that is over. */
                         STATE_EVENT_LOCK_FREE = 5,
 };
 
@@ -125,7 +127,7 @@ struct state_session_note {
  *
  * Every command is answered, but for an Acquire that went in line (its answer
  * comes with a later command) or is asked again while it is there. A session
- * that ends leaves its waiting Acquires unanswered: the note tells. */
+ * that ends or is killed leaves its waiting Acquires unanswered: the note tells. */
 struct state_output {
     struct state_answer *answers; /* owned by the output */
     uint32_t answers_count, answers_capacity;
@@ -186,6 +188,8 @@ bool state_session_next(const struct state *s, uint64_t after, struct state_sess
 /* True if it exists and the secret is its own (compared in constant time). */
 bool state_session_authentic(const struct state *s, uint64_t session, struct slice secret);
 bool state_session_exists(const struct state *s, uint64_t session);
+/* The highest seq of a write of it that was applied; 0 if none was, or no session is. */
+uint64_t state_session_last_seq(const struct state *s, uint64_t session);
 /* What would become of this seq: new; waiting in line; or answered, then with the
  * kept answer, borrowed until the next apply. Refused: below the highest applied,
  * and passed over or its answer forgotten; it is never applied. An answer is
@@ -240,7 +244,8 @@ bool state_history_next(const struct state *s, uint64_t revision, uint32_t index
 
 /* What is left of leases and delays as the leader before handed them over, if its
  * HandOver was the last batch before the last barrier; else false and nothing is
- * written. Each is asked for by key. */
+ * written. Each is asked for by key. It counts from that barrier on, and says
+ * nothing of what happened since: ask when the barrier is applied. */
 bool state_handed_over(const struct state *s);
 bool state_lease_handed_over(const struct state *s, uint64_t session, uint32_t *ret_left_ms);
 bool state_delay_handed_over(const struct state *s, struct slice path, uint64_t generation,

@@ -19,12 +19,61 @@ struct specimen {
     Coord__V1__EndSession end;
     Coord__V1__ExpireSession expire;
     Coord__V1__Condition condition;
+    Coord__V1__Transaction transaction;
+    Coord__V1__Check check, *checks[1];
+    Coord__V1__Change change, *changes[1];
+    Coord__V1__ForceUnlock force;
+    Coord__V1__KillSession kill;
+    Coord__V1__EndLockDelay end_delay;
+    Coord__V1__HandOver hand_over;
+    Coord__V1__LeaseLeft lease[2], *leases[2];
+    Coord__V1__DelayLeft delay[2], *delays[2];
     uint8_t bytes[32];
 };
+
+static void init_hand_over(struct specimen *s)
+{
+    coord__v1__hand_over__init(&s->hand_over);
+    for (size_t i = 0; i < 2; i++) {
+        coord__v1__lease_left__init(&s->lease[i]);
+        coord__v1__delay_left__init(&s->delay[i]);
+        s->leases[i] = &s->lease[i];
+        s->delays[i] = &s->delay[i];
+        s->lease[i].session = i + 1;
+    }
+    s->delay[0].path = (char *)"/a-";
+    s->delay[1].path = (char *)"/a/b"; /* as bytes, not as the tree has it */
+    s->hand_over.leases = s->leases;
+    s->hand_over.delays = s->delays;
+    s->hand_over.n_leases = s->hand_over.n_delays = 2;
+}
+
+static void init_transaction(struct specimen *s)
+{
+    coord__v1__transaction__init(&s->transaction);
+    coord__v1__check__init(&s->check);
+    coord__v1__change__init(&s->change);
+    s->check.path = (char *)"/a";
+    s->check.exists = true;
+    s->change.op_case = COORD__V1__CHANGE__OP_PUT;
+    s->change.put = &s->put;
+    s->checks[0] = &s->check;
+    s->changes[0] = &s->change;
+    s->transaction.checks = s->checks;
+    s->transaction.changes = s->changes;
+    s->transaction.n_checks = s->transaction.n_changes = 1;
+}
 
 static void specimen_init(struct specimen *s)
 {
     memset(s, 0, sizeof *s);
+    init_transaction(s);
+    init_hand_over(s);
+    coord__v1__force_unlock__init(&s->force);
+    coord__v1__kill_session__init(&s->kill);
+    coord__v1__end_lock_delay__init(&s->end_delay);
+    s->force.path = s->end_delay.path = (char *)"/a";
+    s->end_delay.instance = s->kill.session = 1;
     coord__v1__command__init(&s->c);
     coord__v1__create__init(&s->create);
     coord__v1__put__init(&s->put);
@@ -62,15 +111,20 @@ static int check(const struct specimen *s, Coord__V1__Command__OpCase op, const 
     return (int)e;
 }
 
-#define CREATE(s, why)  check(s, COORD__V1__COMMAND__OP_CREATE, &(s)->create, why)
-#define PUT(s, why)     check(s, COORD__V1__COMMAND__OP_PUT, &(s)->put, why)
-#define DELETE(s, why)  check(s, COORD__V1__COMMAND__OP_DELETE, &(s)->del, why)
-#define ACQUIRE(s, why) check(s, COORD__V1__COMMAND__OP_ACQUIRE, &(s)->acquire, why)
-#define RELEASE(s, why) check(s, COORD__V1__COMMAND__OP_RELEASE, &(s)->release, why)
-#define CANCEL(s, why)  check(s, COORD__V1__COMMAND__OP_CANCEL, &(s)->cancel, why)
-#define OPEN(s, why)    check(s, COORD__V1__COMMAND__OP_OPEN_SESSION, &(s)->open, why)
-#define END(s, why)     check(s, COORD__V1__COMMAND__OP_END_SESSION, &(s)->end, why)
-#define EXPIRE(s, why)  check(s, COORD__V1__COMMAND__OP_EXPIRE_SESSION, &(s)->expire, why)
+#define CREATE(s, why)      check(s, COORD__V1__COMMAND__OP_CREATE, &(s)->create, why)
+#define PUT(s, why)         check(s, COORD__V1__COMMAND__OP_PUT, &(s)->put, why)
+#define DELETE(s, why)      check(s, COORD__V1__COMMAND__OP_DELETE, &(s)->del, why)
+#define ACQUIRE(s, why)     check(s, COORD__V1__COMMAND__OP_ACQUIRE, &(s)->acquire, why)
+#define RELEASE(s, why)     check(s, COORD__V1__COMMAND__OP_RELEASE, &(s)->release, why)
+#define CANCEL(s, why)      check(s, COORD__V1__COMMAND__OP_CANCEL, &(s)->cancel, why)
+#define OPEN(s, why)        check(s, COORD__V1__COMMAND__OP_OPEN_SESSION, &(s)->open, why)
+#define END(s, why)         check(s, COORD__V1__COMMAND__OP_END_SESSION, &(s)->end, why)
+#define EXPIRE(s, why)      check(s, COORD__V1__COMMAND__OP_EXPIRE_SESSION, &(s)->expire, why)
+#define TRANSACTION(s, why) check(s, COORD__V1__COMMAND__OP_TRANSACTION, &(s)->transaction, why)
+#define FORCE(s, why)       check(s, COORD__V1__COMMAND__OP_FORCE_UNLOCK, &(s)->force, why)
+#define KILL(s, why)        check(s, COORD__V1__COMMAND__OP_KILL_SESSION, &(s)->kill, why)
+#define END_DELAY(s, why)   check(s, COORD__V1__COMMAND__OP_END_LOCK_DELAY, &(s)->end_delay, why)
+#define HAND_OVER(s, why)   check(s, COORD__V1__COMMAND__OP_HAND_OVER, &(s)->hand_over, why)
 
 static void test_check__well_formed_commands_pass(void)
 {
@@ -83,9 +137,81 @@ static void test_check__well_formed_commands_pass(void)
     CU_ASSERT_EQUAL(RELEASE(&s, ""), ERR_OK);
     CU_ASSERT_EQUAL(CANCEL(&s, ""), ERR_OK);
     CU_ASSERT_EQUAL(END(&s, ""), ERR_OK);
+    CU_ASSERT_EQUAL(TRANSACTION(&s, ""), ERR_OK);
+    CU_ASSERT_EQUAL(FORCE(&s, ""), ERR_OK);
+    CU_ASSERT_EQUAL(KILL(&s, ""), ERR_OK);
     s.c.session = 0;
     CU_ASSERT_EQUAL(OPEN(&s, ""), ERR_OK);
     CU_ASSERT_EQUAL(EXPIRE(&s, ""), ERR_OK);
+    CU_ASSERT_EQUAL(TRANSACTION(&s, ""), ERR_OK);
+    CU_ASSERT_EQUAL(FORCE(&s, ""), ERR_OK);
+    CU_ASSERT_EQUAL(KILL(&s, ""), ERR_OK);
+    CU_ASSERT_EQUAL(END_DELAY(&s, ""), ERR_OK);
+    CU_ASSERT_EQUAL(HAND_OVER(&s, ""), ERR_OK);
+}
+
+static void test_check__a_transaction_is_looked_at_part_by_part(void)
+{
+    struct specimen s;
+    ProtobufCMessageUnknownField unknown = {.tag = 99};
+    specimen_init(&s);
+    s.check.path = (char *)"a";
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: path:"), ERR_INVALID);
+    s.check.path = (char *)"/a";
+    s.check.absent = true;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: absent:"), ERR_INVALID);
+    s.check.exists = s.check.absent = false;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: checks:"), ERR_INVALID);
+    s.check.sequencer = (char *)"x";
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: sequencer:"), ERR_INVALID);
+    s.check.base.n_unknown_fields = 1;
+    s.check.base.unknown_fields = &unknown;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: checks:"), ERR_UNSUPPORTED);
+    s.transaction.n_checks = 0;
+    s.put.path = (char *)"/..";
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: path:"), ERR_INVALID);
+    s.put.base.n_unknown_fields = 1;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: changes:"), ERR_UNSUPPORTED);
+    s.change.base.n_unknown_fields = 1;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: changes:"), ERR_UNSUPPORTED);
+    s.change.base.n_unknown_fields = 0;
+    s.change.put = NULL;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: changes:"), ERR_INVALID);
+    s.change.op_case = COORD__V1__CHANGE__OP_DELETE;
+    s.change.delete_ = &s.del;
+    s.del.path = (char *)"/";
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: path:"), ERR_INVALID);
+    s.change.op_case = (Coord__V1__Change__OpCase)9;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: changes:"), ERR_INVALID);
+    s.change.op_case = COORD__V1__CHANGE__OP_CREATE;
+    s.change.create = &s.create;
+    s.create.ephemeral = true;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, ""), ERR_OK);
+    s.c.session = s.c.seq = 0;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "part 1: ephemeral:"), ERR_INVALID);
+    s.transaction.n_changes = 0;
+    CU_ASSERT_EQUAL(TRANSACTION(&s, "transaction:"), ERR_INVALID);
+}
+
+static void test_check__what_only_a_leader_asks_is_in_no_session_and_in_order(void)
+{
+    struct specimen s;
+    specimen_init(&s);
+    CU_ASSERT_EQUAL(END_DELAY(&s, "session:"), ERR_INVALID);
+    CU_ASSERT_EQUAL(HAND_OVER(&s, "session:"), ERR_INVALID);
+    s.c.session = s.c.seq = 0;
+    s.end_delay.instance = 0;
+    CU_ASSERT_EQUAL(END_DELAY(&s, "instance:"), ERR_INVALID);
+    s.end_delay.instance = 1;
+    s.end_delay.path = (char *)"";
+    CU_ASSERT_EQUAL(END_DELAY(&s, "path:"), ERR_INVALID);
+    s.lease[1].session = 1;
+    CU_ASSERT_EQUAL(HAND_OVER(&s, "leases:"), ERR_INVALID);
+    s.lease[1].session = 2;
+    s.delay[1].path = (char *)"/a-";
+    CU_ASSERT_EQUAL(HAND_OVER(&s, "delays:"), ERR_INVALID);
+    s.delay[0].path = (char *)"a";
+    CU_ASSERT_EQUAL(HAND_OVER(&s, "path:"), ERR_INVALID);
 }
 
 static void test_check__a_command_has_an_operation_that_is_known(void)
@@ -142,6 +268,10 @@ static void test_check__paths_are_looked_at_everywhere(void)
     CU_ASSERT_EQUAL(DELETE(&s, "path:"), ERR_INVALID);
     CU_ASSERT_EQUAL(ACQUIRE(&s, "path:"), ERR_INVALID);
     CU_ASSERT_EQUAL(RELEASE(&s, "path:"), ERR_INVALID);
+    s.force.path = bad;
+    CU_ASSERT_EQUAL(FORCE(&s, "path:"), ERR_INVALID);
+    s.create.sequential = true;
+    CU_ASSERT_EQUAL(CREATE(&s, "path:"), ERR_INVALID);
     s.del.path = (char *)"/";
     CU_ASSERT_EQUAL(DELETE(&s, "path:"), ERR_INVALID);
 }
@@ -184,6 +314,12 @@ static void test_check__arguments_are_named(void)
     s.acquire.mode = COORD__V1__LOCK_MODE__LOCK_SHARED;
     s.acquire.lock_delay_ms = 60001;
     CU_ASSERT_EQUAL(ACQUIRE(&s, "lock_delay_ms:"), ERR_INVALID);
+    s.acquire.lock_delay_ms = 60000;
+    CU_ASSERT_EQUAL(ACQUIRE(&s, ""), ERR_OK);
+    s.acquire.on_grant_case = COORD__V1__ACQUIRE__ON_GRANT_CONTENT;
+    CU_ASSERT_EQUAL(ACQUIRE(&s, "content:"), ERR_INVALID);
+    s.kill.session = 0;
+    CU_ASSERT_EQUAL(KILL(&s, "session:"), ERR_INVALID);
     s.cancel.acquire_seq = 5;
     CU_ASSERT_EQUAL(CANCEL(&s, "acquire_seq:"), ERR_INVALID);
     s.c.principal = (char *)"\xff";
@@ -221,6 +357,8 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_check__well_formed_commands_pass),
+        TEST(test_check__a_transaction_is_looked_at_part_by_part),
+        TEST(test_check__what_only_a_leader_asks_is_in_no_session_and_in_order),
         TEST(test_check__a_command_has_an_operation_that_is_known),
         TEST(test_check__sessions_are_where_they_belong),
         TEST(test_check__paths_are_looked_at_everywhere),

@@ -60,6 +60,23 @@ static struct state *load(const struct rows *rows)
     return s;
 }
 
+static void hand_over(struct lab *l, uint64_t session)
+{
+    Coord__V1__LeaseLeft lease = COORD__V1__LEASE_LEFT__INIT, *leases[1] = {&lease};
+    Coord__V1__DelayLeft delay = COORD__V1__DELAY_LEFT__INIT, *delays[1] = {&delay};
+    Coord__V1__HandOver h = COORD__V1__HAND_OVER__INIT;
+    Coord__V1__Command c = COORD__V1__COMMAND__INIT;
+    lease.session = session;
+    lease.left_ms = delay.left_ms = 500;
+    delay.path = (char *)"/d";
+    h.leases = leases;
+    h.delays = delays;
+    h.n_leases = h.n_delays = 1;
+    c.op_case = COORD__V1__COMMAND__OP_HAND_OVER;
+    c.hand_over = &h;
+    CU_ASSERT_EQUAL(lab_run(l, &c), ERR_OK);
+}
+
 /* A state with some of everything in it. */
 static void populate(struct lab *l)
 {
@@ -73,6 +90,16 @@ static void populate(struct lab *l)
     CU_ASSERT_EQUAL(lab_campaign(l, two, 1, "/a", "two"), LAB_WAITS);
     CU_ASSERT_EQUAL(lab_campaign(l, one, 2, "/a", ""), LAB_WAITS);
     CU_ASSERT_EQUAL(lab_acquire(l, two, 3, "/a/e"), ERR_OK);
+    CU_ASSERT_EQUAL(lab_create(l, 0, "/d", ""), ERR_OK);
+    uint64_t three = lab_open(l, 3), four = lab_open(l, 4);
+    CU_ASSERT_EQUAL(lab_share(l, one, 8, "/d"), ERR_OK);
+    CU_ASSERT_EQUAL(lab_acquire_as(l, three, 1, "/d", COORD__V1__LOCK_MODE__LOCK_SHARED, true, 900),
+                    ERR_OK);
+    CU_ASSERT_EQUAL(lab_expire(l, three, 1), ERR_OK);
+    CU_ASSERT_EQUAL(lab_share(l, two, 9, "/d"), LAB_WAITS);
+    CU_ASSERT_EQUAL(lab_force(l, 0, "/d"), ERR_OK);
+    CU_ASSERT_EQUAL(lab_kill(l, 0, four), ERR_OK);
+    hand_over(l, one);
     state_apply_leader_start(l->state, 65537);
 }
 
@@ -86,7 +113,9 @@ static void test_load__a_state_goes_through_its_records_unchanged(void)
     CU_ASSERT_TRUE(lab_same_hash(l.state, copy));
     CU_ASSERT_EQUAL(state_revision(copy), state_revision(l.state));
     CU_ASSERT_EQUAL(state_nodes_count(copy), state_nodes_count(l.state));
-    CU_ASSERT_EQUAL(state_sessions_count(copy), 2);
+    CU_ASSERT_EQUAL(state_sessions_count(copy), 3);
+    CU_ASSERT_TRUE(state_handed_over(copy));
+    CU_ASSERT_EQUAL(state_history_floor(copy), state_history_floor(l.state));
     struct rows *again = rows_of(copy);
     CU_ASSERT_EQUAL_FATAL(again->count, rows->count);
     for (size_t i = 0; i < rows->count; i++) {
