@@ -30,7 +30,8 @@ void bench_begin(struct sim *s)
     prng_init(&s->channel_random, 1);
     truth_init(&s->truth, &s->journal, 1, 1);
     model_init(&s->model, &s->journal,
-               &(struct model_listener){check_belief_on_grant, check_belief_on_expiry, s});
+               &(struct model_listener){check_belief_on_grant, check_belief_on_expiry,
+                                        check_delay_began, check_delay_over, s});
     disk_init(&s->servers[0].disk, on_write, s);
     s->servers[0].id = 1;
     host_init(s, 0);

@@ -46,7 +46,7 @@ void check_granted(struct sim *s, const struct client *c, const struct call *cal
     uint32_t path = model_find(&s->model, path_text(call->path));
     const struct model_version *v =
         path == UINT32_MAX ? NULL : model_at(&s->model, path, granted->generation);
-    bool known = false;
+    bool known = v != NULL && v->holders_count > MODEL_HOLDERS_MAX;
     for (uint32_t i = 0; v != NULL && i < v->holders_count && i < MODEL_HOLDERS_MAX; i++)
         known |= v->holders[i] == granted->generation;
     if (!known || v->instance != granted->instance)
@@ -84,4 +84,30 @@ void check_belief_on_expiry(void *sim, uint64_t session)
                          session, i,
                          client_session_safe_ns(c->session, host_now_ns(c->host)) / NS_PER_US);
     }
+}
+
+void check_delay_began(void *sim, uint32_t path, uint32_t delay_ms)
+{
+    struct sim *s = sim;
+    if (path >= PATHS_COUNT)
+        return;
+    s->delay_began_ns[path] = s->now_ns;
+    s->delay_ms[path] = delay_ms;
+}
+
+/* By the leader's clock, which may be fast; what is left when it hands over is told
+ * in whole milliseconds. */
+void check_delay_over(void *sim, uint32_t path)
+{
+    struct sim *s = sim;
+    if (path >= PATHS_COUNT)
+        return;
+    int64_t lasted = s->now_ns - s->delay_began_ns[path];
+    int64_t wanted = ms_to_ns(s->delay_ms[path]);
+    wanted -= wanted / PPM * s->swarm.rate_ppm + 10 * NS_PER_MS;
+    journal_trace(&s->journal, "the delay of %s is over", path_text(path));
+    if (lasted < wanted)
+        journal_fail(&s->journal, VERDICT_SAFETY,
+                     "the delay of %s, %" PRIu32 " ms, is over after %" PRId64 " us",
+                     path_text(path), s->delay_ms[path], lasted / NS_PER_US);
 }

@@ -5,7 +5,8 @@
  * clock. Then:
  *   - nobody else believes in a conflicting one;
  *   - the lock is not even granted to anybody else;
- *   - the session is not expired by the servers. */
+ *   - the session is not expired by the servers.
+ * And a lock whose holder died is granted to nobody before its delay is over. */
 #ifndef TESTS_SIM_CHECK_BELIEF_H
 #define TESTS_SIM_CHECK_BELIEF_H
 
@@ -26,5 +27,8 @@ void check_granted(struct sim *s, const struct client *c, const struct call *cal
 /* For the model: the entry that does it is chosen now. */
 void check_belief_on_grant(void *sim, uint32_t path, uint64_t session, bool exclusive);
 void check_belief_on_expiry(void *sim, uint64_t session);
+/* A lock's delay lasts, whoever leads meanwhile. */
+void check_delay_began(void *sim, uint32_t path, uint32_t delay_ms);
+void check_delay_over(void *sim, uint32_t path);
 
 #endif

@@ -49,7 +49,7 @@ static void check_refusal(const struct judged *j)
             wrong(j, "that is its generation");
         break;
     case ERR_LOCK_HELD:
-        if (there(j) && j->v->holders_count == 0)
+        if (there(j) && j->v->holders_count == 0 && !j->v->delayed)
             wrong(j, "nobody holds it");
         break;
     default:
@@ -68,7 +68,7 @@ static void check_stat(const struct judged *j, const Coord__V1__Stat *stat)
         wrong(j, "the generations are others");
     else if (stat->content_bytes != v->content_length ||
              stat->children_count != v->children_count || stat->owner_session != v->owner ||
-             stat->lock_holders_count != v->holders_count)
+             stat->lock_holders_count != v->holders_count || stat->lock_delayed != v->delayed)
         wrong(j, "size, children, owner or holders are others");
 }
 
@@ -116,6 +116,39 @@ static void check_locks(const struct judged *j, const Coord__V1__LockListing *li
     }
 }
 
+static const struct model_version *version_of(const struct judged *j, const char *path)
+{
+    uint32_t found = model_find(&j->s->model, path);
+    return found == UINT32_MAX ? NULL : model_at(&j->s->model, found, j->a->revision);
+}
+
+/* One Stat for each change; the last of each node is how it was left. */
+static void check_done(const struct judged *j, const Coord__V1__TransactionDone *done)
+{
+    if (done->n_stats != j->call->changes)
+        wrong(j, "not every change has its answer");
+    for (size_t i = 0; i < done->n_stats; i++) {
+        const Coord__V1__Stat *stat = done->stats[i];
+        const struct model_version *v = version_of(j, stat->path);
+        bool last = true;
+        for (size_t k = i + 1; k < done->n_stats; k++)
+            last &= strcmp(done->stats[k]->path, stat->path) != 0;
+        if (v == NULL || v->revision != j->a->revision)
+            wrong(j, "a change did not happen");
+        else if (last && (v->alive != (stat->instance != 0) ||
+                          (v->alive && (v->content_generation != stat->content_generation ||
+                                        v->content_length != stat->content_bytes))))
+            wrong(j, "a change left something else");
+    }
+}
+
+static void check_sequential(const struct judged *j, const Coord__V1__Stat *stat)
+{
+    const struct model_version *v = version_of(j, stat->path);
+    if (v == NULL || !v->alive || v->instance != j->a->revision)
+        wrong(j, "no such node was made");
+}
+
 static void check_success(const struct judged *j)
 {
     const Coord__V1__Answer *a = j->a;
@@ -133,6 +166,18 @@ static void check_success(const struct judged *j)
     case OP_DELETE:
         if (there(j) || j->v == NULL || j->v->revision != a->revision)
             wrong(j, "nothing was deleted there");
+        break;
+    case OP_TRANSACTION:
+        if (a->body_case == COORD__V1__ANSWER__BODY_DONE)
+            check_done(j, a->done);
+        else
+            wrong(j, "it says nothing of the changes");
+        break;
+    case OP_SEQUENTIAL:
+        if (a->body_case == COORD__V1__ANSWER__BODY_STAT)
+            check_sequential(j, a->stat);
+        else
+            wrong(j, "it does not say its name");
         break;
     case OP_GET:
         if (a->body_case != COORD__V1__ANSWER__BODY_CONTENT || a->content->stat == NULL)
@@ -166,6 +211,8 @@ static void check_sequencer(const struct judged *j)
     bool held = false;
     for (uint32_t i = 0; there(j) && i < j->v->holders_count && i < MODEL_HOLDERS_MAX; i++)
         held |= j->v->holders[i] == j->call->generation;
+    if (!held && there(j) && j->v->holders_count > MODEL_HOLDERS_MAX)
+        return;
     if (held != (j->status == ERR_OK))
         wrong(j, held ? "the lock was held" : "the lock was not held");
 }
@@ -185,7 +232,7 @@ void check_answer(struct sim *s, uint32_t client, const struct call *call, enum 
     struct judged j = {s, client, call, status, a, NULL};
     if (!shows_state(status))
         return;
-    if (a->revision < call->floor) {
+    if (a->revision < call->floor && !call->stale) {
         journal_fail(&s->journal, VERDICT_SAFETY,
                      "client %" PRIu32 ", call #%" PRIu64 " (%s %s) shows revision %" PRIu64
                      ", but revision %" PRIu64 " had been shown before it was made",
@@ -197,7 +244,7 @@ void check_answer(struct sim *s, uint32_t client, const struct call *call, enum 
         wrong(&j, "nothing of that revision is chosen");
         return;
     }
-    if (a->revision > s->acknowledged_revision)
+    if (a->revision > s->acknowledged_revision && !call->stale)
         s->acknowledged_revision = a->revision;
     uint32_t path = model_find(&s->model, path_text(call->path));
     if (path != UINT32_MAX)
@@ -206,7 +253,8 @@ void check_answer(struct sim *s, uint32_t client, const struct call *call, enum 
         check_sequencer(&j);
     else if (status == ERR_OK)
         check_success(&j);
-    else if (call->op != OP_LIST && call->op != OP_LOCKS)
+    else if (call->op != OP_LIST && call->op != OP_LOCKS && call->op != OP_TRANSACTION &&
+             call->op != OP_SEQUENTIAL && call->op != OP_KILL)
         check_refusal(&j);
 }
 

@@ -44,8 +44,10 @@ static void check_write(struct sim *s, const struct server *n, uint64_t session,
     uint64_t generation = a->answer->body_case == COORD__V1__ANSWER__BODY_GRANTED
                               ? a->answer->granted->generation
                               : 0;
+    uint32_t failed =
+        a->answer->body_case == COORD__V1__ANSWER__BODY_DONE ? a->answer->done->failed : 0;
     if (status == wanted->status && a->answer->revision == wanted->revision &&
-        generation == wanted->generation) {
+        generation == wanted->generation && failed == wanted->failed) {
         if (wanted->given_count++ > 0)
             s->journal.counts[COUNT_ANSWERS_GIVEN_AGAIN]++;
         return;

@@ -77,7 +77,7 @@ void client_open(struct client *c)
     CHECK(c->session == NULL);
     c->session = client_session_new(&config);
     c->state = CLIENT_SESSION_OPENING;
-    c->was_safe = false;
+    c->was_safe = c->lagged = false;
     journal_trace(&s->journal, "c%" PRIu32 " opens a session, ttl %" PRIu32 " ms", c->index,
                   config.ttl_ms);
     client_step(c, &(struct client_event){.kind = CLIENT_EVENT_TIME});
@@ -168,7 +168,8 @@ static void execute(struct client *c, const struct client_effect *e)
         change_state(c, e);
         break;
     case CLIENT_EFFECT_REVOKED:
-        break; /* nobody here takes locks by force */
+        player_revoked(c, e->event->handle);
+        break;
     case CLIENT_EFFECT_LATE_GRANT:
         s->journal.counts[COUNT_GRANTS_THAT_CROSSED_A_CANCEL]++;
         break;

@@ -84,6 +84,43 @@ struct model_version *model_change(struct model *m, uint32_t path)
     return v;
 }
 
+void model_event(struct model *m, uint32_t path, int kind)
+{
+    if (m->events_count == m->events_capacity) {
+        m->events_capacity = m->events_capacity == 0 ? 256 : 2 * m->events_capacity;
+        m->events = check_realloc(m->events, m->events_capacity * sizeof(m->events[0]));
+    }
+    m->events[m->events_count++] = (struct model_event){m->revision, path, kind};
+}
+
+uint32_t model_events_after(const struct model *m, uint64_t revision)
+{
+    uint32_t low = 0, high = m->events_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (m->events[middle].revision <= revision)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void model_take_back(struct model *m)
+{
+    if (!m->changed)
+        return;
+    for (uint32_t i = 0; i < m->paths_count; i++) {
+        struct model_path *p = &m->paths[i];
+        if (p->versions_count > 0 && p->versions[p->versions_count - 1].revision == m->revision)
+            p->versions_count--;
+    }
+    while (m->events_count > 0 && m->events[m->events_count - 1].revision == m->revision)
+        m->events_count--;
+    m->revision--;
+    m->changed = false;
+}
+
 /* ---- life ---- */
 
 void model_init(struct model *m, struct journal *journal, const struct model_listener *listener)
@@ -109,6 +146,7 @@ void model_release(struct model *m)
         free(m->sessions[i].answers);
     free(m->paths);
     free(m->sessions);
+    free(m->events);
     free(m->revision_after);
     free(m->written);
     memset(m, 0, sizeof(*m));
@@ -191,13 +229,12 @@ static bool contended(const struct model *m, uint64_t session)
     return false;
 }
 
-/* One entry: lines left, ephemeral nodes deleted, locks passed on. */
-static void end_session(struct model *m, struct model_session *s)
+/* One entry: ephemeral nodes deleted, lines left, locks passed on. */
+static void end_session(struct model *m, struct model_session *s, bool died)
 {
     s->alive = false;
-    model_leave_lines(m, s->id);
     model_delete_ephemerals(m, s->id);
-    model_give_all_back(m, s->id);
+    model_leave_locks(m, s->id, died);
 }
 
 static void expire_session(struct model *m, const Coord__V1__ExpireSession *c)
@@ -212,7 +249,28 @@ static void expire_session(struct model *m, const Coord__V1__ExpireSession *c)
                   c->ballot);
     s->expired = true;
     m->listener.expired(m->listener.context, c->session);
-    end_session(m, s);
+    end_session(m, s, true);
+}
+
+/* Until its client agrees, or its lease is over. */
+static enum err kill_session(struct model *m, const Coord__V1__KillSession *c)
+{
+    struct model_session *s = session_of(m, c->session);
+    if (s == NULL || !s->alive)
+        return ERR_NO_NODE;
+    if (s->killed)
+        return ERR_OK;
+    s->killed = true;
+    m->journal->counts[COUNT_SESSIONS_KILLED]++;
+    model_leave_lines(m, s->id);
+    return ERR_OK;
+}
+
+static bool killed_may(const Coord__V1__Command *c)
+{
+    return c->op_case == COORD__V1__COMMAND__OP_END_SESSION ||
+           c->op_case == COORD__V1__COMMAND__OP_RELEASE ||
+           c->op_case == COORD__V1__COMMAND__OP_CANCEL;
 }
 
 /* ---- commands ---- */
@@ -221,6 +279,8 @@ static enum err apply_one(struct model *m, struct model_session *s, const Coord_
                           bool *ret_waits)
 {
     uint64_t session = s == NULL ? 0 : s->id;
+    if (s != NULL && s->killed && !killed_may(c))
+        return ERR_CANCELLED;
     switch (c->op_case) {
     case COORD__V1__COMMAND__OP_CREATE:
         return model_create(m, s, c->create);
@@ -236,8 +296,19 @@ static enum err apply_one(struct model *m, struct model_session *s, const Coord_
         return model_cancel(m, session, c->cancel->acquire_seq);
     case COORD__V1__COMMAND__OP_END_SESSION:
         m->journal->counts[COUNT_SESSIONS_ENDED]++;
-        end_session(m, s);
+        end_session(m, s, s->killed);
         return ERR_OK;
+    case COORD__V1__COMMAND__OP_TRANSACTION:
+        return model_transaction(m, s, c->transaction);
+    case COORD__V1__COMMAND__OP_FORCE_UNLOCK:
+        return model_force_unlock(m, c->force_unlock);
+    case COORD__V1__COMMAND__OP_KILL_SESSION:
+        return kill_session(m, c->kill_session);
+    case COORD__V1__COMMAND__OP_END_LOCK_DELAY:
+        model_end_delay(m, c->end_lock_delay);
+        return ERR_OK;
+    case COORD__V1__COMMAND__OP_HAND_OVER:
+        return ERR_OK; /* changes no node */
     default:
         return ERR_INTERNAL;
     }
@@ -259,6 +330,7 @@ static void apply_in_session(struct model *m, const Coord__V1__Command *c)
     s->highest = c->seq;
     add_answer(s, &(struct model_answer){.seq = c->seq, .waiting = true});
     bool waits = false;
+    m->failed = 0;
     enum err status = apply_one(m, s, c, &waits);
     struct model_answer *a = model_answer(m, c->session, c->seq);
     if (waits || !a->waiting)
@@ -266,12 +338,13 @@ static void apply_in_session(struct model *m, const Coord__V1__Command *c)
     a->waiting = false;
     a->status = status;
     a->revision = m->revision;
+    a->failed = m->failed;
 }
 
 static void apply_command(struct model *m, const Coord__V1__Command *c)
 {
     bool waits = false;
-    m->changed = false;
+    m->changed = m->content_set = false;
     if (c->session != 0)
         apply_in_session(m, c);
     else if (c->op_case == COORD__V1__COMMAND__OP_OPEN_SESSION)

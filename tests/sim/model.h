@@ -21,7 +21,8 @@
 
 enum {
     MODEL_PATH_BYTES = 32,
-    MODEL_HOLDERS_MAX = 8,
+    MODEL_HOLDERS_MAX = 32, /* of more, the first are known by generation */
+    MODEL_SUFFIX_BYTES = 20,
     MODEL_CONTENTS_MAX = 1 << 24, /* contents that begin with a higher number are not noted */
 };
 
@@ -33,13 +34,15 @@ struct model_version {
     uint32_t content_length, children_count;
     uint32_t holders_count;
     bool exclusive;                      /* the one holder is */
+    bool delayed;                        /* nobody is let in yet */
     uint64_t holders[MODEL_HOLDERS_MAX]; /* generations of their grants */
     uint64_t lock_changed;               /* revision of the last grant or release */
 };
 
 struct model_claim {
     uint64_t session, seq, handle, generation; /* generation 0: waits */
-    bool exclusive, sets_content;
+    bool exclusive, sets_content, revoked;
+    uint32_t lock_delay_ms;
     uint64_t content_hash, content_number;
     uint32_t content_length;
 };
@@ -50,6 +53,15 @@ struct model_path {
     uint32_t versions_count, versions_capacity;
     struct model_claim *claims; /* owned; holders first, then the line, each in order */
     uint32_t claims_count, claims_capacity;
+    uint64_t delay; /* the revision in which it began; 0: none */
+    uint32_t delay_ms;
+};
+
+/* What watches are told of. Kinds are those of coord.v1.Event. */
+struct model_event {
+    uint64_t revision;
+    uint32_t path;
+    int kind;
 };
 
 struct model_answer {
@@ -58,11 +70,12 @@ struct model_answer {
     enum err status;
     uint64_t revision, generation; /* generation: of a grant */
     uint32_t given_count;          /* how often a server said it */
+    uint32_t failed;               /* of a transaction: the part that did not hold */
 };
 
 struct model_session {
     uint64_t id, nonce_hash, lowest, highest;
-    bool alive, expired;
+    bool alive, expired, killed;
     struct model_answer *answers; /* owned; by seq, rising */
     uint32_t answers_count, answers_capacity;
 };
@@ -71,6 +84,8 @@ struct model_session {
 struct model_listener {
     void (*granted)(void *context, uint32_t path, uint64_t session, bool exclusive);
     void (*expired)(void *context, uint64_t session);
+    void (*delayed)(void *context, uint32_t path, uint32_t delay_ms);
+    void (*delay_over)(void *context, uint32_t path);
     void *context;
 };
 
@@ -82,13 +97,17 @@ struct model {
     uint32_t paths_count, paths_capacity;
     struct model_session *sessions; /* owned; id - 1 */
     uint32_t sessions_count, sessions_capacity;
+    struct model_event *events; /* owned; revisions rise */
+    uint32_t events_count, events_capacity;
     uint64_t *revision_after; /* owned; by slot */
     uint64_t revision_after_capacity;
     uint8_t *written; /* owned; by the number that a content begins with */
     uint64_t written_capacity;
     uint64_t last_grant[32]; /* generation, by path */
+    uint64_t suffixes;       /* of sequential names, given */
     /* Of the command at hand. */
-    bool changed;
+    bool changed, content_set;
+    uint32_t failed;
 };
 
 void model_init(struct model *m, struct journal *journal, const struct model_listener *listener);
@@ -104,6 +123,8 @@ const struct model_version *model_now(const struct model *m, uint32_t path);
 const struct model_session *model_session(const struct model *m, uint64_t session);
 /* Was content that begins with this number (player.h) ever written? */
 bool model_has_content(const struct model *m, uint64_t number);
+/* The first event later than `revision`: its index, or events_count. */
+uint32_t model_events_after(const struct model *m, uint64_t revision);
 /* NULL if (session, seq) was not applied. */
 struct model_answer *model_answer(struct model *m, uint64_t session, uint64_t seq);
 

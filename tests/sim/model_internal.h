@@ -1,4 +1,4 @@
-/* model_internal.h - between model.c, model_node.c and model_lock.c. */
+/* model_internal.h - between model.c and the other model_*.c. */
 #ifndef TESTS_SIM_MODEL_INTERNAL_H
 #define TESTS_SIM_MODEL_INTERNAL_H
 
@@ -13,6 +13,8 @@ struct model_version *model_change(struct model *m, uint32_t path);
 uint32_t model_name(struct model *m, const char *path); /* finds or adds */
 bool model_alive(const struct model *m, uint32_t path);
 
+void model_event(struct model *m, uint32_t path, int kind);
+
 /* model_node.c */
 enum err model_create(struct model *m, const struct model_session *s, const Coord__V1__Create *c);
 enum err model_put(struct model *m, const Coord__V1__Put *c);
@@ -26,14 +28,24 @@ struct model_content model_content_of(ProtobufCBinaryData data);
 void model_set_content(struct model *m, struct model_version *v,
                        const struct model_content *content);
 
+/* model_transaction.c */
+enum err model_transaction(struct model *m, const struct model_session *s,
+                           const Coord__V1__Transaction *t);
+/* Undoes what the command at hand changed of nodes. */
+void model_take_back(struct model *m);
+void model_unwrite(struct model *m, uint64_t number);
+
 /* model_lock.c. *ret_waits: no answer yet. */
 enum err model_acquire(struct model *m, uint64_t session, uint64_t seq, const Coord__V1__Acquire *c,
                        bool *ret_waits);
 enum err model_release_lock(struct model *m, uint64_t session, const Coord__V1__Release *c);
 enum err model_cancel(struct model *m, uint64_t session, uint64_t acquire_seq);
-/* Gives back all that a session that is over holds and waits for. */
-void model_give_all_back(struct model *m, uint64_t session);
+/* Gives back all that a session that is over holds and waits for. `died`: not by its
+ * own will. */
+void model_leave_locks(struct model *m, uint64_t session, bool died);
 void model_leave_lines(struct model *m, uint64_t session);
+enum err model_force_unlock(struct model *m, const Coord__V1__ForceUnlock *c);
+void model_end_delay(struct model *m, const Coord__V1__EndLockDelay *c);
 enum err model_guard(const struct model *m, const char *sequencer);
 bool model_locked_by_others(const struct model *m, uint32_t path, uint64_t session,
                             uint64_t handle);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coord/v1/coord.pb-c.h"
 #include "libcoord/base/check.h"
 #include "libcoord/base/hash.h"
 #include "tests/sim/model_internal.h"
@@ -20,6 +21,8 @@ static uint32_t holders_count(const struct model_path *p)
 
 static bool can_join(const struct model_path *p, bool exclusive)
 {
+    if (p->delay != 0)
+        return false;
     return holders_count(p) == 0 || (!exclusive && !p->claims[0].exclusive);
 }
 
@@ -32,6 +35,7 @@ static void drop_claim(struct model_path *p, uint32_t at)
 void model_forget_claims(struct model *m, uint32_t path)
 {
     m->paths[path].claims_count = 0;
+    m->paths[path].delay = 0;
 }
 
 /* The version shows who holds it now. */
@@ -42,8 +46,15 @@ static void show(struct model *m, uint32_t path)
     v->lock_generation = v->lock_changed = v->revision;
     v->holders_count = holders_count(p);
     v->exclusive = v->holders_count > 0 && p->claims[0].exclusive;
+    v->delayed = p->delay != 0;
     for (uint32_t i = 0; i < v->holders_count && i < MODEL_HOLDERS_MAX; i++)
         v->holders[i] = p->claims[i].generation;
+    if (m->content_set)
+        model_event(m, path, COORD__V1__EVENT__KIND__CONTENT);
+    m->content_set = false;
+    model_event(m, path,
+                v->holders_count > 0 ? COORD__V1__EVENT__KIND__LOCK_HELD
+                                     : COORD__V1__EVENT__KIND__LOCK_FREE);
 }
 
 static void grant_one(struct model *m, uint32_t path, uint32_t at)
@@ -58,7 +69,9 @@ static void grant_one(struct model *m, uint32_t path, uint32_t at)
                                                   claim->content_length});
     m->journal->counts[COUNT_GRANTS]++;
     if (known < PATHS_COUNT) {
-        if (v->revision <= m->last_grant[known])
+        /* Those who share it are let in together. */
+        if (v->revision < m->last_grant[known] ||
+            (v->revision == m->last_grant[known] && claim->exclusive))
             journal_fail(m->journal, VERDICT_SAFETY,
                          "%s is granted with generation %" PRIu64 " after %" PRIu64,
                          m->paths[path].text, v->revision, m->last_grant[known]);
@@ -95,6 +108,13 @@ static void give_back(struct model *m, uint32_t path, uint32_t at, bool clear_co
     show(m, path);
 }
 
+/* Who left the line may have stood before some who can be let in. */
+static void left_line(struct model *m, uint32_t path)
+{
+    if (let_in(m, path) > 0)
+        show(m, path);
+}
+
 static bool has_handle(const struct model *m, uint64_t session, uint64_t handle)
 {
     for (uint32_t i = 0; i < m->paths_count; i++)
@@ -108,10 +128,11 @@ enum err model_acquire(struct model *m, uint64_t session, uint64_t seq, const Co
                        bool *ret_waits)
 {
     bool exclusive = c->mode == COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
-    if (!exclusive || c->lock_delay_ms != 0)
-        return ERR_UNSUPPORTED; /* in this feature level */
     uint32_t path = model_find(m, c->path);
-    if (path == UINT32_MAX || !model_alive(m, path))
+    bool there = path != UINT32_MAX && model_alive(m, path);
+    if (c->instance != 0 && (!there || model_now(m, path)->instance != c->instance))
+        return ERR_INSTANCE_GONE;
+    if (!there)
         return ERR_NO_NODE;
     uint64_t owner = model_now(m, path)->owner;
     if (owner != 0 && owner != session)
@@ -135,6 +156,7 @@ enum err model_acquire(struct model *m, uint64_t session, uint64_t seq, const Co
         .seq = seq,
         .handle = c->handle,
         .exclusive = exclusive,
+        .lock_delay_ms = c->lock_delay_ms,
         .sets_content = sets,
         .content_hash = content.hash,
         .content_number = content.number,
@@ -176,6 +198,7 @@ enum err model_cancel(struct model *m, uint64_t session, uint64_t acquire_seq)
             } else {
                 model_tell(m, session, acquire_seq, ERR_CANCELLED, 0);
                 drop_claim(p, k);
+                left_line(m, i);
             }
             return ERR_OK;
         }
@@ -183,24 +206,85 @@ enum err model_cancel(struct model *m, uint64_t session, uint64_t acquire_seq)
     return ERR_OK;
 }
 
-void model_leave_lines(struct model *m, uint64_t session)
+/* Takes the session's claims of one path out, the waiting ones only or all. */
+static void leave(struct model *m, uint32_t path, uint64_t session, bool lines_only, bool died)
 {
-    for (uint32_t i = 0; i < m->paths_count; i++) {
-        struct model_path *p = &m->paths[i];
-        for (uint32_t k = p->claims_count; k-- > 0;)
-            if (p->claims[k].session == session && p->claims[k].generation == 0)
-                drop_claim(p, k);
+    struct model_path *p = &m->paths[path];
+    uint32_t delay_ms = 0;
+    bool left = false, held = false;
+    for (uint32_t k = p->claims_count; k-- > 0;) {
+        const struct model_claim *claim = &p->claims[k];
+        bool holds = claim->generation != 0;
+        if (claim->session != session || (lines_only && holds))
+            continue;
+        if (died && holds && claim->lock_delay_ms > delay_ms)
+            delay_ms = claim->lock_delay_ms;
+        left = true;
+        held |= holds;
+        drop_claim(p, k);
     }
+    if (!held) {
+        if (left)
+            left_line(m, path);
+        return;
+    }
+    if (delay_ms > 0) {
+        /* Of two delays the longer counts, in full. */
+        p->delay_ms = p->delay != 0 && p->delay_ms > delay_ms ? p->delay_ms : delay_ms;
+        p->delay = model_step(m);
+        m->journal->counts[COUNT_LOCK_DELAYS]++;
+        m->listener.delayed(m->listener.context, path_index(p->text), p->delay_ms);
+    }
+    if (let_in(m, path) > 0)
+        m->journal->counts[COUNT_HAND_OFFS]++;
+    show(m, path);
 }
 
-void model_give_all_back(struct model *m, uint64_t session)
+void model_leave_lines(struct model *m, uint64_t session)
 {
-    for (uint32_t i = 0; i < m->paths_count; i++) {
-        struct model_path *p = &m->paths[i];
-        for (uint32_t k = p->claims_count; k-- > 0;)
-            if (p->claims[k].session == session)
-                give_back(m, i, k, false);
-    }
+    for (uint32_t i = 0; i < m->paths_count; i++)
+        leave(m, i, session, true, false);
+}
+
+void model_leave_locks(struct model *m, uint64_t session, bool died)
+{
+    for (uint32_t i = 0; i < m->paths_count; i++)
+        leave(m, i, session, false, died);
+}
+
+/* Whoever holds it holds it until it lets go, or its session is over. */
+enum err model_force_unlock(struct model *m, const Coord__V1__ForceUnlock *c)
+{
+    uint32_t path = model_find(m, c->path);
+    bool there = path != UINT32_MAX && model_alive(m, path);
+    if (c->instance != 0 && (!there || model_now(m, path)->instance != c->instance))
+        return ERR_INSTANCE_GONE;
+    if (!there)
+        return ERR_NO_NODE;
+    struct model_path *p = &m->paths[path];
+    uint32_t holders = holders_count(p);
+    if (holders == 0)
+        return ERR_NOT_HELD;
+    for (uint32_t i = 0; i < holders; i++)
+        p->claims[i].revoked = true;
+    m->journal->counts[COUNT_LOCKS_FORCED]++;
+    return ERR_OK;
+}
+
+void model_end_delay(struct model *m, const Coord__V1__EndLockDelay *c)
+{
+    uint32_t path = model_find(m, c->path);
+    if (c->ballot < m->leader_ballot || path == UINT32_MAX || !model_alive(m, path) ||
+        model_now(m, path)->instance != c->instance)
+        return;
+    struct model_path *p = &m->paths[path];
+    if (p->delay == 0 || p->delay != c->generation)
+        return;
+    p->delay = 0;
+    m->listener.delay_over(m->listener.context, path_index(p->text));
+    if (let_in(m, path) > 0)
+        m->journal->counts[COUNT_HAND_OFFS]++;
+    show(m, path);
 }
 
 /* <cell>:<instance>:<x or s>:<generation>:<path> */
@@ -227,7 +311,7 @@ bool model_locked_by_others(const struct model *m, uint32_t path, uint64_t sessi
 {
     const struct model_path *p = &m->paths[path];
     if (p->claims_count == 0)
-        return false;
-    return p->claims_count > 1 || session == 0 || p->claims[0].session != session ||
-           p->claims[0].handle != handle;
+        return p->delay != 0;
+    return p->delay != 0 || p->claims_count > 1 || session == 0 ||
+           p->claims[0].session != session || p->claims[0].handle != handle;
 }

@@ -1,7 +1,9 @@
 /* model_node.c - create, put and delete, as docs/semantics.md promises them. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "coord/v1/coord.pb-c.h"
 #include "libcoord/base/check.h"
 #include "libcoord/base/hash.h"
 #include "tests/sim/model_internal.h"
@@ -19,6 +21,7 @@ void model_set_content(struct model *m, struct model_version *v,
                        const struct model_content *content)
 {
     v->content_generation = v->revision;
+    m->content_set = true;
     v->content_hash = content->hash;
     v->content_length = content->length;
     if (content->number >= MODEL_CONTENTS_MAX)
@@ -35,6 +38,12 @@ void model_set_content(struct model *m, struct model_version *v,
 bool model_has_content(const struct model *m, uint64_t number)
 {
     return number != 0 && number < m->written_capacity && m->written[number] != 0;
+}
+
+void model_unwrite(struct model *m, uint64_t number)
+{
+    if (number < m->written_capacity)
+        m->written[number] = 0;
 }
 
 static void put_content(struct model *m, uint32_t node, ProtobufCBinaryData data)
@@ -63,6 +72,7 @@ static void make_one(struct model *m, const char *path, uint64_t owner)
     *v = (struct model_version){.revision = revision, .alive = true, .owner = owner};
     v->instance = v->content_generation = v->lock_generation = v->children_generation = revision;
     v->content_hash = hash_bytes(0, slice_of(NULL, 0));
+    model_event(m, node, COORD__V1__EVENT__KIND__CREATED);
     if (parent_of(path, parent)) {
         struct model_version *above = model_change(m, model_name(m, parent));
         above->children_generation = revision;
@@ -101,15 +111,37 @@ static enum err make(struct model *m, const char *path, bool parents, uint64_t o
     return ERR_OK;
 }
 
+static bool is_there(const struct model *m, const char *path)
+{
+    uint32_t node = model_find(m, path);
+    return node != UINT32_MAX && model_alive(m, node);
+}
+
+/* A number is used up only if the node is made. */
+static enum err make_sequential(struct model *m, const Coord__V1__Create *c, uint64_t owner)
+{
+    char path[MODEL_PATH_BYTES + MODEL_SUFFIX_BYTES];
+    uint64_t suffix = m->suffixes;
+    do
+        snprintf(path, sizeof(path), "%s%020" PRIu64, c->path, ++suffix);
+    while (is_there(m, path));
+    enum err e = make(m, path, c->parents, owner, c->content);
+    if (e == ERR_OK)
+        m->suffixes = suffix;
+    return e;
+}
+
 enum err model_create(struct model *m, const struct model_session *s, const Coord__V1__Create *c)
 {
     enum err e = model_guard(m, c->sequencer);
     if (e != ERR_OK)
         return e;
-    uint32_t node = model_find(m, c->path);
-    if (node != UINT32_MAX && model_alive(m, node))
+    uint64_t owner = c->ephemeral && s != NULL ? s->id : 0;
+    if (c->sequential)
+        return make_sequential(m, c, owner);
+    if (is_there(m, c->path))
         return ERR_NODE_EXISTS;
-    return make(m, c->path, c->parents, c->ephemeral && s != NULL ? s->id : 0, c->content);
+    return make(m, c->path, c->parents, owner, c->content);
 }
 
 enum err model_put(struct model *m, const Coord__V1__Put *c)
@@ -128,6 +160,7 @@ enum err model_put(struct model *m, const Coord__V1__Put *c)
     if (wanted != 0 && wanted != model_now(m, node)->content_generation)
         return ERR_BAD_GENERATION;
     put_content(m, node, c->content);
+    model_event(m, node, COORD__V1__EVENT__KIND__CONTENT);
     return ERR_OK;
 }
 
@@ -138,6 +171,7 @@ static void remove_node(struct model *m, uint32_t node)
     uint64_t revision = v->revision;
     *v = (struct model_version){.revision = revision, .lock_changed = v->lock_changed};
     model_forget_claims(m, node);
+    model_event(m, node, COORD__V1__EVENT__KIND__DELETED);
     if (parent_of(m->paths[node].text, parent)) {
         struct model_version *above = model_change(m, model_name(m, parent));
         above->children_generation = revision;
@@ -153,6 +187,9 @@ enum err model_delete(struct model *m, uint64_t session, const Coord__V1__Delete
     uint32_t node = model_find(m, c->path);
     if (node == UINT32_MAX || !model_alive(m, node))
         return ERR_NO_NODE;
+    uint64_t wanted = c->condition == NULL ? 0 : c->condition->content_generation;
+    if (wanted != 0 && wanted != model_now(m, node)->content_generation)
+        return ERR_BAD_GENERATION;
     if (model_now(m, node)->children_count > 0)
         return ERR_NOT_EMPTY;
     if (model_locked_by_others(m, node, session, c->handle))

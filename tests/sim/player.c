@@ -14,9 +14,29 @@
 enum { CONTENT_BYTES_MAX = 4096, FINISH_MS = 50, REOPEN_MS = 100 };
 
 static const char *const op_names[OP_KINDS] = {
-    "put",   "put if", "guarded put", "create", "create ephemeral", "delete", "get",   "stat",
-    "list",  "check",  "list locks",  "lock",   "lock shared",      "try",    "elect", "release",
-    "watch", "close",
+    "put",
+    "put if",
+    "guarded put",
+    "create",
+    "create ephemeral",
+    "delete",
+    "get",
+    "stat",
+    "list",
+    "check",
+    "list locks",
+    "lock",
+    "lock shared",
+    "try",
+    "elect",
+    "release",
+    "transaction",
+    "create sequential",
+    "force unlock",
+    "kill session",
+    "step down",
+    "watch",
+    "close",
 };
 
 const char *op_text(enum op op)
@@ -226,6 +246,68 @@ static void release(struct client *c, uint32_t at)
     player_write(c, &copy, &w);
 }
 
+static void create_sequential(struct client *c)
+{
+    struct sim *s = c->sim;
+    struct call *call = new_call(c, OP_SEQUENTIAL, 0);
+    char directory[] = "/dir/s", root[] = "/q";
+    uint8_t content[CONTENT_BYTES_MAX];
+    Coord__V1__Write w = COORD__V1__WRITE__INIT;
+    Coord__V1__Create m = COORD__V1__CREATE__INIT;
+    call->content = s->next_content++;
+    m.path = prng_chance(&s->work_random, 1, 2) ? directory : root;
+    m.content.data = content;
+    m.content.len = make_content(s, call->content, content);
+    m.sequential = true;
+    m.ephemeral = prng_chance(&s->work_random, 1, 2);
+    m.parents = prng_chance(&s->work_random, 3, 4);
+    w.op_case = COORD__V1__WRITE__OP_CREATE;
+    w.create = &m;
+    struct call copy = *call;
+    player_write(c, &copy, &w);
+}
+
+static void transact(struct client *c)
+{
+    struct call *call = new_call(c, OP_TRANSACTION, 0);
+    struct transaction_parts parts;
+    Coord__V1__Write w = COORD__V1__WRITE__INIT;
+    player_make_transaction(c, call, &parts);
+    w.op_case = COORD__V1__WRITE__OP_TRANSACTION;
+    w.transaction = &parts.transaction;
+    struct call copy = *call;
+    player_write(c, &copy, &w);
+}
+
+static void force(struct client *c, uint32_t path)
+{
+    struct call *call = new_call(c, OP_FORCE, path);
+    Coord__V1__Write w = COORD__V1__WRITE__INIT;
+    Coord__V1__ForceUnlock m = COORD__V1__FORCE_UNLOCK__INIT;
+    m.path = (char *)path_text(path);
+    w.op_case = COORD__V1__WRITE__OP_FORCE_UNLOCK;
+    w.force_unlock = &m;
+    struct call copy = *call;
+    player_write(c, &copy, &w);
+}
+
+/* Any client's session, its own too. */
+static void kill_session(struct client *c)
+{
+    struct sim *s = c->sim;
+    uint64_t session = s->clients[prng_below(&s->work_random, s->swarm.clients)].id;
+    if (session == 0)
+        return;
+    struct call *call = new_call(c, OP_KILL, 0);
+    Coord__V1__Write w = COORD__V1__WRITE__INIT;
+    Coord__V1__KillSession m = COORD__V1__KILL_SESSION__INIT;
+    m.session = session;
+    w.op_case = COORD__V1__WRITE__OP_KILL_SESSION;
+    w.kill_session = &m;
+    struct call copy = *call;
+    player_write(c, &copy, &w);
+}
+
 static void read(struct client *c, enum op op, uint32_t path)
 {
     char directory[] = "/dir", root[] = "/";
@@ -264,6 +346,7 @@ static void read(struct client *c, enum op op, uint32_t path)
         r.check = &check;
         break;
     }
+    r.freshness = player_freshness(c->sim, call);
     struct call copy = *call;
     check.sequencer = copy.sequencer;
     trace_call(c, &copy);
@@ -282,7 +365,12 @@ static void watch(struct client *c, uint32_t path)
     m.path = (char *)path_text(path);
     m.lock = prng_chance(&s->work_random, 1, 2);
     m.content = !m.lock || prng_chance(&s->work_random, 1, 2);
-    watcher_add(&c->watcher, m.id, path, m.content, m.lock);
+    m.subtree = prng_chance(&s->work_random, 1, 6);
+    m.children = prng_chance(&s->work_random, 1, 6);
+    m.value = prng_chance(&s->work_random, 1, 3);
+    if (prng_chance(&s->work_random, 1, 3) && s->acknowledged_revision > 0)
+        m.known_revision = 1 + prng_below(&s->work_random, s->acknowledged_revision);
+    watcher_add(&c->watcher, path, &m);
     struct call copy = *call;
     trace_call(c, &copy);
     client_step(c, &(struct client_event){.kind = CLIENT_EVENT_WATCH,
@@ -350,11 +438,12 @@ static void act(struct client *c)
     uint32_t data = some_path(s, PATHS_DATA, w->data_paths);
     uint32_t locked = some_path(s, PATHS_LOCK, w->lock_paths);
     const uint32_t weights[] = {
-        w->weight_put,       w->weight_put_if,  w->weight_put_guarded, w->weight_create,
-        w->weight_ephemeral, w->weight_delete,  w->weight_get,         w->weight_list,
-        w->weight_check,     w->weight_lock,    w->weight_shared,      w->weight_try,
-        w->weight_elect,     w->weight_watch,   w->weight_unwatch,     w->weight_give_up,
-        w->weight_close,     w->weight_execute, w->weight_expire,
+        w->weight_put,        w->weight_put_if,  w->weight_put_guarded, w->weight_create,
+        w->weight_ephemeral,  w->weight_delete,  w->weight_get,         w->weight_list,
+        w->weight_check,      w->weight_lock,    w->weight_shared,      w->weight_try,
+        w->weight_elect,      w->weight_watch,   w->weight_unwatch,     w->weight_give_up,
+        w->weight_close,      w->weight_execute, w->weight_expire,      w->weight_transaction,
+        w->weight_sequential, w->weight_force,   w->weight_kill,        w->weight_step_down,
     };
     uint32_t kinds = sizeof(weights) / sizeof(weights[0]), sum = 0, kind = 0;
     for (uint32_t i = 0; i < kinds; i++)
@@ -418,6 +507,23 @@ static void act(struct client *c)
         break;
     case 17:
         player_execute(c);
+        break;
+    case 19:
+        transact(c);
+        break;
+    case 20:
+        create_sequential(c);
+        break;
+    case 21:
+        force(c, locked);
+        break;
+    case 22:
+        if (prng_chance(&s->work_random, 1, 4))
+            kill_session(c);
+        break;
+    case 23:
+        if (prng_chance(&s->work_random, 1, 4))
+            player_step_down(c);
         break;
     default:
         /* Dies the slow way: the others wait for its lease to run out. */

@@ -14,7 +14,7 @@
 struct client;
 struct host_input;
 
-enum { PLAYER_SEQUENCER_BYTES = 160 };
+enum { PLAYER_SEQUENCER_BYTES = 160, PLAYER_CHANGES_MAX = 3, PLAYER_REVOKED_MAX = 32 };
 
 enum op {
     OP_PUT,
@@ -33,6 +33,11 @@ enum op {
     OP_TRY,
     OP_ELECT,
     OP_RELEASE,
+    OP_TRANSACTION,
+    OP_SEQUENTIAL,
+    OP_FORCE,
+    OP_KILL,
+    OP_STEP_DOWN,
     OP_WATCH,
     OP_CLOSE,
     OP_KINDS,
@@ -44,12 +49,15 @@ struct call {
     uint32_t path;
     uint64_t floor;   /* the highest revision that anybody had been shown before */
     uint64_t content; /* number of what it writes; 0: none */
+    uint64_t contents[PLAYER_CHANGES_MAX]; /* of a transaction's changes likewise */
+    uint32_t changes;
     uint64_t condition;
     uint64_t handle; /* of locks */
     uint64_t watch;
     uint64_t channel; /* of calls without a session */
     uint32_t server;
     bool given_up;
+    bool stale;          /* a read that need not be fresh */
     bool exclusive;      /* of the lock that `sequencer` names */
     uint64_t generation; /* of that grant */
     char sequencer[PLAYER_SEQUENCER_BYTES];
@@ -73,6 +81,8 @@ struct player {
     uint64_t *never; /* owned: contents that certainly were not written */
     uint32_t never_count, never_capacity;
     uint64_t next_token, next_handle, next_watch;
+    uint64_t revoked[PLAYER_REVOKED_MAX]; /* handles whose lock was taken by force, the last */
+    uint32_t revoked_count;
     uint64_t generations[32]; /* by path: last seen of the content */
     struct {                  /* the last grant seen, held still or not */
         char text[PLAYER_SEQUENCER_BYTES];
@@ -98,6 +108,8 @@ void player_forget(struct client *c);
 void player_session_over(struct client *c);
 void player_reopen_later(struct client *c);
 void player_answered(struct client *c, const struct client_effect *e);
+/* A lock was taken by force. */
+void player_revoked(struct client *c, uint64_t handle);
 void player_execute_input(struct client *c, const struct host_input *input);
 /* Nothing is asked that was not answered. */
 bool player_is_idle(const struct client *c);

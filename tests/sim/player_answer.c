@@ -30,6 +30,32 @@ void player_never(struct player *p, uint64_t content)
     p->never[p->never_count++] = content;
 }
 
+void player_never_of(struct player *p, const struct call *call)
+{
+    player_never(p, call->content);
+    for (uint32_t i = 0; i < call->changes; i++)
+        player_never(p, call->contents[i]);
+}
+
+static bool is_revoked(const struct player *p, uint64_t handle)
+{
+    for (uint32_t i = 0; i < PLAYER_REVOKED_MAX; i++)
+        if (p->revoked[i] == handle)
+            return true;
+    return false;
+}
+
+void player_revoked(struct client *c, uint64_t handle)
+{
+    struct player *p = &c->player;
+    journal_trace(&c->sim->journal, "c%" PRIu32 " loses the lock of handle %" PRIu64, c->index,
+                  handle);
+    p->revoked[p->revoked_count++ % PLAYER_REVOKED_MAX] = handle;
+    for (uint32_t i = p->holds_count; i-- > 0;)
+        if (p->holds[i].handle == handle)
+            player_drop_hold(p, i);
+}
+
 static void believe(struct client *c, const struct call *call, const Coord__V1__Answer *a)
 {
     struct sim *s = c->sim;
@@ -55,7 +81,7 @@ static void believe(struct client *c, const struct call *call, const Coord__V1__
     p->sequencer.generation = g->generation;
     p->sequencer.exclusive = exclusive;
     check_granted(s, c, call, g);
-    if (p->closing)
+    if (p->closing || is_revoked(p, call->handle))
         return;
     p->holds[p->holds_count++] =
         (struct hold){.path = call->path,
@@ -140,7 +166,7 @@ void player_answered(struct client *c, const struct client_effect *e)
                   revision);
     tally(s, &call, e->status);
     if (certainly_not(&call, e))
-        player_never(p, call.content);
+        player_never_of(p, &call);
     if (revision > 0)
         watcher_shown(c, revision);
     judge(c, &call, e->status, e->answer);

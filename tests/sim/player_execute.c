@@ -56,8 +56,11 @@ void player_execute(struct client *c)
     uint8_t content[8];
     uint32_t path = PATHS_DATA + (uint32_t)prng_below(&s->work_random, s->swarm.data_paths);
     struct call *call;
-    switch (prng_below(&s->work_random, 4)) {
+    Coord__V1__ForceUnlock force = COORD__V1__FORCE_UNLOCK__INIT;
+    struct transaction_parts parts;
+    switch (prng_below(&s->work_random, 8)) {
     case 0:
+    case 2:
         call = new_execute(c, OP_PUT, path);
         call->content = s->next_content++;
         for (int i = 0; i < 8; i++)
@@ -77,8 +80,28 @@ void player_execute(struct client *c)
         r.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_READ;
         r.read = &read;
         break;
+    case 3:
+        call = new_execute(c, OP_TRANSACTION, 0);
+        player_make_transaction(c, call, &parts);
+        write.op_case = COORD__V1__WRITE__OP_TRANSACTION;
+        write.transaction = &parts.transaction;
+        r.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_WRITE;
+        r.write = &write;
+        break;
+    case 4:
+        if (s->swarm.weight_force == 0)
+            return;
+        path = PATHS_LOCK + (uint32_t)prng_below(&s->work_random, s->swarm.lock_paths);
+        call = new_execute(c, OP_FORCE, path);
+        force.path = (char *)path_text(path);
+        write.op_case = COORD__V1__WRITE__OP_FORCE_UNLOCK;
+        write.force_unlock = &force;
+        r.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_WRITE;
+        r.write = &write;
+        break;
     default:
         call = new_execute(c, OP_GET, path);
+        read.freshness = player_freshness(s, call);
         get.path = (char *)path_text(path);
         read.op_case = COORD__V1__READ__OP_GET;
         read.get = &get;
@@ -86,6 +109,18 @@ void player_execute(struct client *c)
         r.read = &read;
         break;
     }
+    send_execute(c, call, &r);
+}
+
+void player_step_down(struct client *c)
+{
+    struct sim *s = c->sim;
+    Coord__V1__ExecuteRequest r = COORD__V1__EXECUTE_REQUEST__INIT;
+    Coord__V1__StepDown m = COORD__V1__STEP_DOWN__INIT;
+    struct call *call = new_execute(c, OP_STEP_DOWN, 0);
+    m.to = (uint32_t)prng_below(&s->work_random, s->swarm.members + 1);
+    r.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_STEP_DOWN;
+    r.step_down = &m;
     send_execute(c, call, &r);
 }
 
@@ -102,13 +137,16 @@ static void answered(struct client *c, const struct call *call, const Coord__V1_
         c->player.guess_leader = UINT32_MAX;
         if (a->message != NULL && sscanf(a->message, "sim:%u", &id) == 1)
             c->player.guess_leader = id - 1;
-    } else if (status == ERR_OK && call->op != OP_WATCH) {
+    } else if (status == ERR_OK && call->op == OP_STEP_DOWN) {
+        s->journal.counts[COUNT_STEP_DOWNS]++;
+        c->player.guess_leader = UINT32_MAX;
+    } else if (status == ERR_OK && call->op != OP_WATCH && !call->stale) {
         c->player.guess_leader = call->server;
     }
     bool unknown = status == ERR_MAYBE_APPLIED || status == ERR_INTERNAL;
     if (status != ERR_OK && !unknown)
-        player_never(&c->player, call->content);
-    if (a->revision > 0 && call->op != OP_WATCH)
+        player_never_of(&c->player, call);
+    if (a->revision > 0 && call->op != OP_WATCH && call->op != OP_STEP_DOWN)
         check_answer(s, c->index, call, status, a);
 }
 
@@ -123,7 +161,8 @@ void player_execute_input(struct client *c, const struct host_input *input)
     struct call call = p->executes[at];
     p->executes[at] = p->executes[--p->executes_count];
     if (input->kind == HOST_CHANNEL_DOWN) {
-        c->sim->journal.counts[COUNT_CALLS_OF_UNKNOWN_OUTCOME] += call.content != 0;
+        c->sim->journal.counts[COUNT_CALLS_OF_UNKNOWN_OUTCOME] +=
+            call.content != 0 || call.changes != 0;
         p->guess_leader = UINT32_MAX;
         return;
     }

@@ -68,7 +68,8 @@ static void on_tick(void *object, const struct queue_item *item);
 
 static void set_up(struct sim *s)
 {
-    const struct model_listener listener = {check_belief_on_grant, check_belief_on_expiry, s};
+    const struct model_listener listener = {check_belief_on_grant, check_belief_on_expiry,
+                                            check_delay_began, check_delay_over, s};
     queue_init(&s->queue);
     channels_init(&s->channels);
     net_init(&s->net, &s->swarm, &s->journal, stream_seed(s->seed, "net"));

@@ -15,6 +15,7 @@
 #include "tests/sim/link.h"
 #include "tests/sim/model.h"
 #include "tests/sim/net.h"
+#include "tests/sim/paths.h"
 #include "tests/sim/queue.h"
 #include "tests/sim/server.h"
 #include "tests/sim/swarm.h"
@@ -48,10 +49,12 @@ struct sim {
     struct server servers[NET_REPLICAS_MAX];
     struct host hosts[NET_HOSTS_MAX];
     struct client clients[SIM_CLIENTS_MAX];
-    uint64_t acknowledged_revision; /* highest that any client was shown */
-    uint64_t next_content;          /* contents are numbered: each is written by one call */
-    uint32_t leader;                /* id of the last one that served */
-    uint64_t faults_number;         /* queued faults of an older number are void */
+    uint64_t acknowledged_revision;      /* highest that any client was shown */
+    uint64_t next_content;               /* contents are numbered: each is written by one call */
+    uint32_t leader;                     /* id of the last one that served */
+    int64_t delay_began_ns[PATHS_COUNT]; /* of each lock, the last */
+    uint32_t delay_ms[PATHS_COUNT];
+    uint64_t faults_number; /* queued faults of an older number are void */
 };
 
 /* The whole life of a run. The verdict is in ret->journal. `trace` may be NULL. */

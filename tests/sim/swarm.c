@@ -55,7 +55,7 @@ static void draw_clients(struct swarm *s, struct prng *p)
     s->outstanding = often(p, 30) ? 1 : between(p, 2, 12);
     s->deadline_ms = often(p, 50) ? between(p, 300, 3000) : between(p, 2000, 20000);
     s->hold_ms = spread(p, 20, 3000);
-    s->lock_delay_ms = 0; /* not in this feature level */
+    s->lock_delay_ms = maybe(p, 50, 1, 5000);
     s->lock_paths = between(p, 1, 3);
     s->data_paths = between(p, 1, 6);
 }
@@ -72,7 +72,7 @@ static void draw_weights(struct swarm *s, struct prng *p)
     s->weight_list = maybe(p, 40, 1, 5);
     s->weight_check = maybe(p, 50, 1, 8);
     s->weight_lock = maybe(p, 95, 4, 40);
-    s->weight_shared = maybe(p, 10, 1, 1); /* refused in this feature level */
+    s->weight_shared = maybe(p, 60, 1, 40);
     s->weight_try = maybe(p, 40, 1, 20);
     s->weight_elect = maybe(p, 50, 1, 20);
     s->weight_watch = maybe(p, 60, 1, 5);
@@ -81,6 +81,13 @@ static void draw_weights(struct swarm *s, struct prng *p)
     s->weight_close = often(p, 50) ? 1 : 0;
     s->weight_execute = maybe(p, 40, 1, 8);
     s->weight_expire = maybe(p, 50, 1, 2);
+    s->weight_transaction = maybe(p, 60, 1, 15);
+    s->weight_sequential = maybe(p, 40, 1, 5);
+    s->weight_force = maybe(p, 40, 1, 5);
+    s->weight_kill = maybe(p, 30, 1, 2);
+    s->weight_step_down = maybe(p, 30, 1, 2);
+    s->quorum_ppm = maybe(p, 40, 20000, 600000);
+    s->stale_ppm = maybe(p, 40, 20000, 600000);
     s->weight_get += 1; /* so that there is always something to do */
     s->weight_put += 1;
 }
@@ -204,6 +211,13 @@ static const struct field fields[] = {
     FIELD(weight_close),
     FIELD(weight_execute),
     FIELD(weight_expire),
+    FIELD(weight_transaction),
+    FIELD(weight_sequential),
+    FIELD(weight_force),
+    FIELD(weight_kill),
+    FIELD(weight_step_down),
+    FIELD(quorum_ppm),
+    FIELD(stale_ppm),
     FIELD(delay_us),
     FIELD(delay_spread_us),
     FIELD(tail_ppm),

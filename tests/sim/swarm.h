@@ -20,7 +20,9 @@ struct swarm {
     uint32_t weight_put, weight_put_if, weight_put_guarded, weight_create, weight_ephemeral,
         weight_delete, weight_get, weight_list, weight_check, weight_lock, weight_shared,
         weight_try, weight_elect, weight_watch, weight_unwatch, weight_give_up, weight_close,
-        weight_execute, weight_expire;
+        weight_execute, weight_expire, weight_transaction, weight_sequential, weight_force,
+        weight_kill, weight_step_down;
+    uint32_t quorum_ppm, stale_ppm; /* of reads */
     /* network */
     uint32_t delay_us, delay_spread_us, tail_ppm, tail_us;
     uint32_t loss_ppm, duplicate_ppm, reorder_ppm, reorder_us, merge_ppm;

@@ -96,6 +96,36 @@ static void test_belief__two_believers_are_found(void)
     end();
 }
 
+static void test_belief__those_who_share_may_be_many_but_not_beside_an_exclusive(void)
+{
+    bench_begin(&sim);
+    bench_safe_client(&sim, 0, 1);
+    bench_safe_client(&sim, 1, 2);
+    hold(0, "/l0", 5);
+    hold(1, "/l0", 5);
+    sim.clients[0].player.holds[0].exclusive = sim.clients[1].player.holds[0].exclusive = false;
+    check_belief(&sim, &sim.clients[1]);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    sim.clients[0].player.holds[0].exclusive = true;
+    check_belief(&sim, &sim.clients[1]);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__a_delay_cut_short_is_found(void)
+{
+    bench_begin(&sim);
+    check_delay_began(&sim, path_index("/l0"), 1000);
+    sim.now_ns += NS_PER_S;
+    check_delay_over(&sim, path_index("/l0"));
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    check_delay_began(&sim, path_index("/l0"), 1000);
+    sim.now_ns += NS_PER_S / 2;
+    check_delay_over(&sim, path_index("/l0"));
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
 static void test_belief__whose_lease_ran_out_believes_no_more(void)
 {
     bench_begin(&sim);
@@ -353,17 +383,20 @@ static void event(enum state_event_kind kind, uint64_t revision)
 /* A watch that knows revision 2, of two writes. */
 static void watched_writes(void)
 {
+    Coord__V1__Watch asked = COORD__V1__WATCH__INIT;
     Coord__V1__Answer a = COORD__V1__ANSWER__INIT;
     Coord__V1__Stat stat = COORD__V1__STAT__INIT;
     two_writes();
     a.revision = 2;
     a.body_case = COORD__V1__ANSWER__BODY_STAT;
     a.stat = &stat;
-    watcher_add(&sim.clients[0].watcher, 1, path_index("/d0"), true, false);
+    asked.id = 1;
+    asked.content = true;
+    watcher_add(&sim.clients[0].watcher, path_index("/d0"), &asked);
     watcher_answer(&sim.clients[0], 1, &a);
 }
 
-static void test_watch__the_last_change_is_enough(void)
+static void test_watch__who_is_told_all_is_settled(void)
 {
     watched_writes();
     event(STATE_EVENT_CONTENT, 3);
@@ -393,8 +426,47 @@ static void test_watch__going_back_is_found(void)
 {
     watched_writes();
     bench_put(&sim, 0, 0, "/d0", "content 3");
-    event(STATE_EVENT_CONTENT, 4);
     event(STATE_EVENT_CONTENT, 3);
+    event(STATE_EVENT_CONTENT, 4);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    event(STATE_EVENT_CONTENT, 3);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+static void test_watch__a_gap_is_found_at_once(void)
+{
+    watched_writes();
+    bench_put(&sim, 0, 0, "/d0", "content 3");
+    event(STATE_EVENT_CONTENT, 4);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+static void resync(uint64_t revision)
+{
+    Coord__V1__Event e = COORD__V1__EVENT__INIT;
+    e.watch = 1;
+    e.kind = COORD__V1__EVENT__KIND__RESYNC;
+    e.revision = revision;
+    watcher_event(&sim.clients[0], &e);
+}
+
+static void test_watch__who_reads_slowly_may_read_anew_instead(void)
+{
+    watched_writes();
+    sim.clients[0].lagged = true;
+    resync(3);
+    watcher_settled(&sim.clients[0]);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    end();
+}
+
+static void test_watch__who_reads_in_time_need_not_read_anew(void)
+{
+    watched_writes();
+    sim.clients[0].lagged = false;
+    resync(3);
     CU_ASSERT_TRUE(bench_failed(&sim));
     end();
 }
@@ -423,6 +495,8 @@ int main(int argc, char **argv)
         TEST(test_model__release_hands_the_lock_to_the_next_in_one_revision),
         TEST(test_model__an_expired_session_gives_up_what_it_held),
         TEST(test_belief__two_believers_are_found),
+        TEST(test_belief__those_who_share_may_be_many_but_not_beside_an_exclusive),
+        TEST(test_belief__a_delay_cut_short_is_found),
         TEST(test_belief__whose_lease_ran_out_believes_no_more),
         TEST(test_belief__a_grant_over_a_believer_is_found),
         TEST(test_belief__an_expiry_within_the_lease_is_found),
@@ -438,10 +512,13 @@ int main(int argc, char **argv)
         TEST(test_reply__another_revision_is_found),
         TEST(test_reply__a_forgotten_answer_is_found),
         TEST(test_reply__a_keepalive_of_an_expired_session_is_found),
-        TEST(test_watch__the_last_change_is_enough),
+        TEST(test_watch__who_is_told_all_is_settled),
         TEST(test_watch__a_missed_change_is_found_in_the_end),
         TEST(test_watch__an_event_twice_is_found),
         TEST(test_watch__going_back_is_found),
+        TEST(test_watch__a_gap_is_found_at_once),
+        TEST(test_watch__who_reads_slowly_may_read_anew_instead),
+        TEST(test_watch__who_reads_in_time_need_not_read_anew),
         TEST(test_watch__a_deletion_that_was_none_is_found),
         TEST(test_watch__an_answer_before_its_event_is_found),
     };
