@@ -46,11 +46,15 @@ int child_code(int status)
     return WIFSIGNALED(status) ? CODE_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-_Noreturn static void become(char **argv)
+/* On a terminal, who is stopped by Ctrl-Z would stay so: the shell that could go on
+ * with it does not know its group. */
+_Noreturn static void become(char **argv, bool has_terminal)
 {
     struct sigaction by_default = {.sa_handler = SIG_DFL};
     for (int number = 1; number <= SIGRTMAX; number++)
         (void)sigaction(number, &by_default, NULL); /* some cannot be set, and need not */
+    if (has_terminal)
+        signal(SIGTSTP, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -78,11 +82,11 @@ static void end_the_rest(void)
 
 /* The first process of a PID namespace: signals from inside that it does not
  * handle pass it by, so it may share the command's group. */
-_Noreturn static void be_init(char **argv)
+_Noreturn static void be_init(char **argv, bool has_terminal)
 {
     pid_t command = fork();
     if (command == 0)
-        become(argv);
+        become(argv, has_terminal);
     close_range(STDERR_FILENO + 1, UINT_MAX, 0);
     int status = 0;
     pid_t ended = command < 0 ? -1 : 0;
@@ -115,6 +119,6 @@ pid_t child_start(char **argv, bool is_contained, bool has_terminal)
     if (has_terminal) /* SIGTTOU is ignored here */
         tcsetpgrp(STDIN_FILENO, getpgrp());
     if (is_contained)
-        be_init(argv);
-    become(argv);
+        be_init(argv, has_terminal);
+    become(argv, has_terminal);
 }

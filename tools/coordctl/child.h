@@ -20,8 +20,8 @@ enum { CHILD_REST_MS = 1000 }; /* for what the command left behind to end by its
 int child_contain(void);
 
 /* Forks: only for a process with a single thread. With has_terminal the child's
- * group gets the foreground. Returns its pid, which is also its group's, or minus
- * an errno. */
+ * group gets the foreground, and Ctrl-Z does nothing to it. Returns its pid, which is also its
+ * group's, or minus an errno. */
 pid_t child_start(char **argv, bool is_contained, bool has_terminal);
 
 /* What a shell makes of a status of waitpid. */

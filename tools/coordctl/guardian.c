@@ -22,7 +22,6 @@ enum { NS_PER_MS = 1000000, NS_PER_S = 1000000000, REST_POLL_MS = 10 };
 
 struct guardian {
     int orders, report, signals, alarm;
-    bool has_terminal, is_contained;
     timer_t own_end;
     struct guard_order order;
     pid_t child;     /* also its group */
@@ -90,33 +89,19 @@ static void read_signals(struct guardian *g)
     }
 }
 
-/* Without a shell that knows its group, nobody would continue what Ctrl-Z stopped. */
-static void see_stop(const struct guardian *g)
-{
-    int status;
-    if (waitpid(g->child, &status, WNOHANG | WUNTRACED) == g->child && WIFSTOPPED(status) &&
-        WSTOPSIG(status) == SIGTSTP && g->has_terminal)
-        kill(-g->child, SIGCONT);
-}
-
 static void see_end(struct guardian *g, int64_t now)
 {
     siginfo_t info = {.si_pid = 0};
-    const int look = WEXITED | WSTOPPED | WNOHANG | WNOWAIT;
-    while (!g->ended && waitid(P_PID, (id_t)g->child, &info, look) == 0 && info.si_pid != 0) {
-        if (info.si_code == CLD_STOPPED) {
-            see_stop(g);
-        } else {
-            int status = 0;
-            /* Before it is reaped: its number cannot be anybody else's yet. */
-            kill(-g->child, g->killing ? SIGKILL : SIGTERM);
-            kill(-g->child, SIGCONT);
-            waitpid(g->child, &status, 0);
-            g->code = child_code(status);
-            g->rest_ns = now + (int64_t)CHILD_REST_MS * NS_PER_MS;
-            g->ended = true;
-        }
-        info.si_pid = 0;
+    if (!g->ended && waitid(P_PID, (id_t)g->child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid != 0) {
+        int status = 0;
+        /* Before it is reaped: its number cannot be anybody else's yet. */
+        kill(-g->child, g->killing ? SIGKILL : SIGTERM);
+        kill(-g->child, SIGCONT);
+        waitpid(g->child, &status, 0);
+        g->code = child_code(status);
+        g->rest_ns = now + (int64_t)CHILD_REST_MS * NS_PER_MS;
+        g->ended = true;
     }
     if (g->ended) { /* orphans come to us */
         while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -197,19 +182,18 @@ _Noreturn void guardian_run(char **argv)
     uint64_t orders, report;
     if (!units_parse_u64(argv[2], &orders) || !units_parse_u64(argv[3], &report))
         _exit(CODE_NOT_EXECUTABLE);
-    struct guardian g = {.orders = (int)orders,
-                         .report = (int)report,
-                         .has_terminal = strchr(argv[4], GUARDIAN_TERMINAL) != NULL,
-                         .is_contained = strchr(argv[4], GUARDIAN_CONTAIN) != NULL};
+    struct guardian g = {.orders = (int)orders, .report = (int)report};
+    bool has_terminal = strchr(argv[4], GUARDIAN_TERMINAL) != NULL;
+    bool is_contained = strchr(argv[4], GUARDIAN_CONTAIN) != NULL;
     if (!arm(&g)) {
         perror("coordctl: the command's guardian");
         _exit(CODE_NOT_EXECUTABLE);
     }
-    if (g.is_contained && child_contain() != 0) {
+    if (is_contained && child_contain() != 0) {
         say(&g, GUARD_REPORT_NO_NAMESPACE);
-        g.is_contained = false;
+        is_contained = false;
     }
-    g.child = child_start(argv + GUARDIAN_ARGUMENTS, g.is_contained, g.has_terminal);
+    g.child = child_start(argv + GUARDIAN_ARGUMENTS, is_contained, has_terminal);
     if (g.child < 0) {
         fprintf(stderr, "coordctl: %s: %s\n", argv[GUARDIAN_ARGUMENTS], strerror(-g.child));
         _exit(CODE_NOT_EXECUTABLE);
