@@ -353,6 +353,7 @@ static void attach(struct replica *r, struct client_stream *s, const Coord__V1__
         opened.session = asked->session;
         opened.secret = asked->secret;
         opened.ttl_ms = l->ttl_ms;
+        opened.last_seq = state_session_last_seq(r->state, asked->session);
         answer.body_case = COORD__V1__ANSWER__BODY_OPENED;
         answer.opened = &opened;
     }

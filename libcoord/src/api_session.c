@@ -36,8 +36,15 @@ static coord_error check_options(const coord_session_options *o)
     return COORD_OK;
 }
 
+/* One that another process opened. */
+struct origin {
+    uint64_t session; /* 0: none, open a new one */
+    const uint8_t *secret;
+};
+
 static struct client_session *pure_new(const struct coord_client *client,
-                                       const coord_session_options *options)
+                                       const coord_session_options *options,
+                                       const struct origin *origin)
 {
     char host[CLIENT_SESSION_HOST_BYTES_MAX + 1] = "";
     (void)gethostname(host, sizeof host);
@@ -53,13 +60,18 @@ static struct client_session *pure_new(const struct coord_client *client,
         .endpoints = endpoints,
         .endpoints_count = client->endpoints.count,
     };
+    if (origin->session != 0) {
+        config.session = origin->session;
+        (void)memcpy(config.secret, origin->secret, sizeof config.secret);
+    }
     random_fill(config.nonce, sizeof config.nonce);
     random_fill(&config.seed, sizeof config.seed);
     return client_session_new(&config);
 }
 
 static struct coord_session *session_new(struct coord_client *client,
-                                         const coord_session_options *options)
+                                         const coord_session_options *options,
+                                         const struct origin *origin)
 {
     struct coord_session *s = check_calloc(1, sizeof *s);
     s->client = client;
@@ -77,7 +89,12 @@ static struct coord_session *session_new(struct coord_client *client,
     list_init(&s->locks);
     s->watches = (struct avl)AVL_INIT;
     client_effects_init(&s->out);
-    s->pure = pure_new(client, options);
+    s->pure = pure_new(client, options, origin);
+    if (origin->session != 0) { /* so that no handle is one that was used before */
+        uint32_t high = 0;
+        random_fill(&high, sizeof high);
+        s->last_handle = (uint64_t)high << 31 | UINT64_C(1) << 62;
+    }
     s->state = COORD_SESSION_JEOPARDY;
     s->callback = options->callback;
     s->context = options->context;
@@ -117,19 +134,16 @@ static void discard(struct coord_session *s)
     session_unref(s);
 }
 
-coord_error coord_session_open(coord_client *client, const coord_session_options *options,
-                               coord_session **ret_session)
+static coord_error session_begin(coord_client *client, const coord_session_options *options,
+                                 const struct origin *origin, coord_session **ret_session)
 {
     static const coord_session_options defaults = COORD_SESSION_OPTIONS_INIT;
-    detail_clear();
-    if (client == NULL || ret_session == NULL)
-        return fail(COORD_ERR_INVALID, "%s: is NULL", client == NULL ? "client" : "ret_session");
     if (options == NULL)
         options = &defaults;
     coord_error e = check_options(options);
     if (e != COORD_OK)
         return e;
-    struct coord_session *s = session_new(client, options);
+    struct coord_session *s = session_new(client, options, origin);
     e = wait_open(s);
     if (e != COORD_OK) {
         discard(s);
@@ -137,6 +151,37 @@ coord_error coord_session_open(coord_client *client, const coord_session_options
     }
     *ret_session = s;
     return COORD_OK;
+}
+
+coord_error coord_session_open(coord_client *client, const coord_session_options *options,
+                               coord_session **ret_session)
+{
+    static const struct origin none = {.session = 0};
+    detail_clear();
+    if (client == NULL || ret_session == NULL)
+        return fail(COORD_ERR_INVALID, "%s: is NULL", client == NULL ? "client" : "ret_session");
+    return session_begin(client, options, &none, ret_session);
+}
+
+coord_error coord_session_attach(coord_client *client, const coord_session_options *options,
+                                 uint64_t id, const void *secret, coord_session **ret_session)
+{
+    detail_clear();
+    if (client == NULL || secret == NULL || ret_session == NULL)
+        return fail(COORD_ERR_INVALID, "%s: is NULL",
+                    client == NULL   ? "client"
+                    : secret == NULL ? "secret"
+                                     : "ret_session");
+    if (id == 0)
+        return fail(COORD_ERR_INVALID, "id: is 0, which no session has");
+    const struct origin origin = {id, secret};
+    return session_begin(client, options, &origin, ret_session);
+}
+
+void coord_session_secret(const coord_session *session, void *ret_secret)
+{
+    if (session != NULL && ret_secret != NULL)
+        (void)memcpy(ret_secret, client_session_secret(session->pure), COORD_SECRET_BYTES);
 }
 
 coord_error coord_session_close(coord_session *s, int64_t deadline_ms)

@@ -201,7 +201,6 @@ struct coord_session {
     uint32_t results_queued_count; /* dispatch.mutex: handed over, not told to the last */
     struct avl watches;            /* of struct coord_watch, by id */
     uint64_t last_watch_id, last_handle;
-    uint8_t secret[16];
     struct list locks; /* of struct coord_lock: held, or being asked for */
 
     coord_session_callback *callback;

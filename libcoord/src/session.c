@@ -27,6 +27,7 @@ struct client_session *client_session_new(const struct client_session_config *co
     s->host = check_strdup(host);
     s->pid = config->pid;
     s->id = config->session;
+    s->adopting = s->id != 0;
     memcpy(s->secret, config->secret, sizeof s->secret);
     s->state = CLIENT_SESSION_OPENING;
     prng_init(&s->prng, config->seed);

@@ -56,6 +56,11 @@ static bool opened(struct client_session *s, const Coord__V1__Answer *answer)
     }
     if (o != NULL && o->session != s->id)
         return false;
+    if (s->adopting && o == NULL)
+        return false;
+    if (s->adopting)
+        s->next_seq = o->last_seq + CLIENT_SENT_MAX + 1; /* behind all that is on its way */
+    s->adopting = false;
     if (o != NULL && o->ttl_ms != 0)
         s->ttl_ms = o->ttl_ms;
     return true;

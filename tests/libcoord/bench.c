@@ -233,6 +233,7 @@ void bench_begun(struct bench *b, enum err status)
     opened.session = BENCH_SESSION;
     opened.secret = (ProtobufCBinaryData){sizeof secret, secret};
     opened.ttl_ms = BENCH_TTL_MS;
+    opened.last_seq = b->last_seq;
     Coord__V1__Answer answer = COORD__V1__ANSWER__INIT;
     answer.status = (Coord__V1__Status)status;
     if (status == ERR_OK) {

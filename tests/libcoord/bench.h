@@ -51,6 +51,7 @@ struct bench {
     char address[CLIENT_SESSION_ADDRESS_BYTES_MAX + 1];
     uint64_t link, stamp;
     uint64_t next_token;
+    uint64_t last_seq; /* that the server tells to an Attach */
 };
 
 /* Three endpoints a:1, b:1, c:1. */

@@ -531,6 +531,33 @@ static void test_cell__content_that_no_cell_takes_is_refused_before_it_is_sent(v
     coord_client_close(client);
 }
 
+static void test_cell__a_session_goes_on_in_another_client(void)
+{
+    coord_client *one = open_client(), *two = open_client();
+    coord_session *first = open_session(one), *second = NULL;
+    uint64_t id = coord_session_id(first);
+    uint8_t secret[COORD_SECRET_BYTES], wrong[COORD_SECRET_BYTES] = {0};
+    coord_session_secret(first, secret);
+    coord_write_options mine = flags(COORD_EPHEMERAL);
+    CU_ASSERT_EQUAL(coord_create(first, "/mine", NULL, 0, &mine, DEADLINE_MS, NULL), COORD_OK);
+    coord_client_close(one); /* and its sessions, without a word */
+    CU_ASSERT_EQUAL(coord_session_attach(two, NULL, id, wrong, &second), COORD_ERR_EXPIRED);
+    CU_ASSERT_EQUAL_FATAL(coord_session_attach(two, NULL, id, secret, &second), COORD_OK);
+    CU_ASSERT_EQUAL(coord_session_id(second), id);
+    CU_ASSERT(coord_session_safe_ms(second) > 0);
+    CU_ASSERT_EQUAL(coord_create(second, "/mine/too", NULL, 0, NULL, DEADLINE_MS, NULL),
+                    COORD_ERR_EPHEMERAL);
+    CU_ASSERT_EQUAL(coord_create(second, "/more", NULL, 0, &mine, DEADLINE_MS, NULL), COORD_OK);
+    coord_stat stat;
+    CU_ASSERT_EQUAL(coord_stat_get(second, "/mine", DEADLINE_MS, &stat), COORD_OK);
+    CU_ASSERT_EQUAL(stat.owner_session, id);
+    CU_ASSERT_EQUAL(coord_session_close(second, DEADLINE_MS), COORD_OK);
+    coord_session *third = open_session(two);
+    CU_ASSERT_EQUAL(coord_stat_get(third, "/mine", DEADLINE_MS, &stat), COORD_ERR_NO_NODE);
+    CU_ASSERT_EQUAL(coord_session_close(third, DEADLINE_MS), COORD_OK);
+    coord_client_close(two);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -545,6 +572,7 @@ int main(int argc, char **argv)
         TEST(test_cell__a_slow_callback_costs_no_lease),
         TEST(test_cell__an_election_shows_the_leader_with_its_value),
         TEST(test_cell__status_shows_five_members_and_one_leader),
+        TEST(test_cell__a_session_goes_on_in_another_client),
         TEST(test_cell__content_that_no_cell_takes_is_refused_before_it_is_sent),
     };
     if (!cell_start(&cell, PORT))

@@ -393,6 +393,42 @@ static void test_session__never_opened_it_closes_at_once(void)
     bench_release(b);
 }
 
+static void test_session__of_another_process_uses_no_number_again_and_waits_for_a_keepalive(void)
+{
+    bench_init_with(b, (struct client_session_config){
+                           .ttl_ms = 2000, .session = BENCH_SESSION, .secret = "0123456789abcde"});
+    b->last_seq = 500;
+    bench_up(b);
+    CU_ASSERT_EQUAL(b->attaches_count, 1);
+    CU_ASSERT_EQUAL(b->opens_count, 0);
+    bench_put(b, -1);
+    bench_begun(b, ERR_OK);
+    CU_ASSERT_EQUAL(client_session_state(b->session), CLIENT_SESSION_OPENING);
+    CU_ASSERT_EQUAL(b->requests_count, 0);
+    bench_beat(b, ERR_OK);
+    CU_ASSERT_EQUAL(client_session_state(b->session), CLIENT_SESSION_SAFE);
+    CU_ASSERT_EQUAL(client_session_ttl_ms(b->session), BENCH_TTL_MS);
+    CU_ASSERT_EQUAL_FATAL(b->requests_count, 1);
+    CU_ASSERT_EQUAL(b->requests[0].seq, 500 + 1024 + 1);
+    b->last_seq = 9999; /* later it knows better */
+    bench_down(b);
+    bench_up(b);
+    bench_begun(b, ERR_OK);
+    bench_beat(b, ERR_OK);
+    bench_put(b, -1);
+    CU_ASSERT_PTR_NOT_NULL(bench_sent(b, 500 + 1024 + 2));
+    bench_release(b);
+}
+
+static void test_session__of_another_process_that_is_gone_is_expired(void)
+{
+    bench_init_with(b, (struct client_session_config){.session = BENCH_SESSION});
+    bench_up(b);
+    bench_begun(b, ERR_EXPIRED);
+    CU_ASSERT_EQUAL(client_session_state(b->session), CLIENT_SESSION_EXPIRED);
+    bench_release(b);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -421,6 +457,8 @@ int main(int argc, char **argv)
         TEST(test_session__closing_goes_on_over_a_lost_link),
         TEST(test_session__closing_in_jeopardy_does_not_wait_to_be_safe),
         TEST(test_session__closing_past_its_deadline_may_have_ended_it),
+        TEST(test_session__of_another_process_uses_no_number_again_and_waits_for_a_keepalive),
+        TEST(test_session__of_another_process_that_is_gone_is_expired),
         TEST(test_session__never_opened_it_closes_at_once),
     };
     return run_suite("session", cases, sizeof cases / sizeof cases[0], argc, argv);

@@ -145,6 +145,18 @@ typedef struct coord_session_options {
 COORD_API COORD_MUST_USE coord_error coord_session_open(coord_client *client,
                                                         const coord_session_options *options,
                                                         coord_session **ret_session);
+/* Go on with a session that another process opened, which must not use it any more: its
+ * locks and ephemeral nodes live on. What was a coord_lock there is not one here; it
+ * is held until the session ends. @secret has COORD_SECRET_BYTES, as coord_session_secret
+ * gave them there; who has it can do what the session can. @options as of
+ * coord_session_open, but the lease stays what it is. COORD_ERR_EXPIRED: there is none of
+ * this id, or the secret is not its own. */
+COORD_API COORD_MUST_USE coord_error coord_session_attach(coord_client *client,
+                                                          const coord_session_options *options,
+                                                          uint64_t id, const void *secret,
+                                                          coord_session **ret_session);
+enum { COORD_SECRET_BYTES = 16 };
+COORD_API void coord_session_secret(const coord_session *session, void *ret_secret);
 /* Ends it at the servers too (its locks pass on at once), waiting at most deadline_ms;
  * frees it in any case. What was opened in it must still be closed, before or
  * after, but not be used otherwise. COORD_ERR_EXPIRED: it had ended before.
