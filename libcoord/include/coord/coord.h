@@ -91,6 +91,7 @@ typedef struct coord_lock coord_lock;
 typedef struct coord_watch coord_watch;
 typedef struct coord_election coord_election;
 typedef struct coord_txn coord_txn;
+typedef struct coord_observer coord_observer;
 
 /* ---- client ---- */
 
@@ -579,6 +580,26 @@ COORD_API int64_t coord_election_safe_ms(coord_election *election);
 COORD_API COORD_MUST_USE coord_error coord_leader(coord_session *session, const char *path,
                                                   int64_t deadline_ms, void **ret_value,
                                                   size_t *ret_length, char **ret_sequencer);
+
+/* Who leads from now on. All of it lives for the callback. */
+typedef struct coord_leadership {
+    size_t size;
+    const char *sequencer; /* NULL: nobody leads */
+    const void *value;     /* NUL-terminated behind its length */
+    size_t length;
+} coord_leadership;
+/* From the client's callback thread, one at a time; it must not block. */
+typedef void coord_leader_callback(void *context, const coord_leadership *leadership);
+
+/* Hear of the leader that there is, and of every change after it, in order. A leader
+ * that was replaced before it could be told, after a lost link, may be left out; the
+ * last never is. The node need not exist. */
+COORD_API COORD_MUST_USE coord_error coord_observe(coord_session *session, const char *path,
+                                                   coord_leader_callback *callback, void *context,
+                                                   int64_t deadline_ms,
+                                                   coord_observer **ret_observer);
+/* After it returns the callback does not run any more. */
+COORD_API void coord_observe_close(coord_observer *observer);
 
 /* ---- looking around ---- */
 
