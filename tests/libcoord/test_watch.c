@@ -192,6 +192,29 @@ static void test_watch__every_leader_is_observed(void)
     close_all(client, s);
 }
 
+static coord_observer *own;
+
+static void close_own(void *context, const coord_leadership *leadership)
+{
+    on_leader(context, leadership);
+    coord_observe_close(own);
+}
+
+static void test_watch__an_observer_can_be_closed_by_its_callback(void)
+{
+    coord_client *client = open_client();
+    coord_session *s = open_session(client);
+    struct heard heard;
+    heard_init(&heard);
+    CU_ASSERT_EQUAL_FATAL(coord_observe(s, "/own", close_own, &heard, DEADLINE_MS, &own), COORD_OK);
+    coord_election *e = NULL;
+    CU_ASSERT_EQUAL_FATAL(coord_campaign(s, "/own", "", 0, DEADLINE_MS, &e), COORD_OK);
+    CU_ASSERT_EQUAL(coord_resign(e, DEADLINE_MS), COORD_OK);
+    static const char *const lines[] = {""};
+    expect(&heard, lines, 1);
+    close_all(client, s);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -199,6 +222,7 @@ int main(int argc, char **argv)
         TEST(test_watch__children_come_and_go),
         TEST(test_watch__from_a_revision_all_that_came_after_it_is_told),
         TEST(test_watch__every_leader_is_observed),
+        TEST(test_watch__an_observer_can_be_closed_by_its_callback),
     };
     if (!cell_start(&cell, PORT))
         return EXIT_FAILURE;

@@ -92,17 +92,21 @@ static coord_error read_present(struct coord_observer *o)
     return e;
 }
 
+/* A grant that is an election is told twice, with one revision: the lock is held, and
+ * the content is its value. The second has all. */
 static void on_event(void *context, const coord_event *event)
 {
     struct coord_observer *o = context;
+    atomic_fetch_add(&o->references, 1); /* the callback may close it */
     pthread_mutex_lock(&o->mutex);
     if (event->kind == COORD_EVENT_LOCK_FREE || event->kind == COORD_EVENT_DELETED)
         tell_nobody(o);
     else if (event->exists && is_led(&event->stat) && event->value != NULL)
         tell_leader(o, &event->stat, event->value, event->value_length);
-    else if (!event->exists || is_led(&event->stat))
+    else if (!event->exists)
         (void)read_present(o); /* refused only if the session is at its end, or too busy */
     pthread_mutex_unlock(&o->mutex);
+    observer_unref(o);
 }
 
 static struct coord_observer *observer_new(coord_session *session, char *path,
