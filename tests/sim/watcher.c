@@ -55,6 +55,7 @@ void watcher_answer(struct client *c, uint64_t id, const Coord__V1__Answer *answ
     if (w == NULL)
         return;
     w->answered = true;
+    w->link = c->link;
     if (answer->revision < w->revision)
         return; /* events overtook it: it had to wait for the session to be safe */
     w->revision = answer->revision;
@@ -66,6 +67,15 @@ void watcher_answer(struct client *c, uint64_t id, const Coord__V1__Answer *answ
 static bool is_of_content(const struct model_version *v)
 {
     return v->instance == v->revision || v->content_generation == v->revision;
+}
+
+/* Then its lock went with it. */
+static bool dies_later(const struct model_path *p, uint32_t version)
+{
+    for (uint32_t i = version + 1; i < p->versions_count; i++)
+        if (!p->versions[i].alive)
+            return true;
+    return false;
 }
 
 /* Revision of the last change up to `revision` that the watch must know; 0: none.
@@ -82,10 +92,25 @@ static uint64_t last_change(const struct model *m, const struct watch *w, uint64
             continue;
         if (!v->alive)
             return w->content && !w->absent ? v->revision : 0;
-        if ((w->content && is_of_content(v)) || (w->lock && v->lock_changed == v->revision))
+        if (w->content && is_of_content(v))
             return v->revision;
+        if (w->lock && v->lock_changed == v->revision)
+            return dies_later(p, i) ? 0 : v->revision;
     }
     return 0;
+}
+
+static bool lived_between(const struct model *m, const struct watch *w, uint64_t after, uint64_t to)
+{
+    uint32_t path = model_find(m, path_text(w->path));
+    if (path == UINT32_MAX)
+        return false;
+    const struct model_path *p = &m->paths[path];
+    for (uint32_t i = 0; i < p->versions_count; i++)
+        if (p->versions[i].alive && p->versions[i].revision > after &&
+            p->versions[i].revision <= to)
+            return true;
+    return false;
 }
 
 /* An event that makes up for lost time shows the present, and names the revision
@@ -146,7 +171,12 @@ void watcher_event(struct client *c, const Coord__V1__Event *event)
         wrong(c, w, event, "has not happened");
     else if (!shows_truth(&s->model, w, event))
         wrong(c, w, event, "does not show what was there");
+    /* Only after a lost link: then nobody knows whether it came and went. */
+    if (event->kind == COORD__V1__EVENT__KIND__DELETED && w->answered && w->absent &&
+        w->link == c->link && !lived_between(&s->model, w, w->revision, event->revision))
+        wrong(c, w, event, "tells of a deletion a second time");
     w->revision = event->revision;
+    w->link = c->link;
     w->last_kind = (int)event->kind;
     if (!is_of_lock(event))
         w->absent = event->kind == COORD__V1__EVENT__KIND__DELETED;

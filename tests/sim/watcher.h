@@ -20,6 +20,7 @@ struct watch {
     bool content, lock;
     bool answered;
     uint64_t revision; /* of what it knows */
+    uint64_t link;     /* of the session, when it heard last */
     int last_kind;
     bool absent; /* knows that there is no such node */
 };
