@@ -144,7 +144,8 @@ void acceptor_persisted(struct acceptor *a, uint64_t sequence)
     while (done < a->pending_count && a->pending[done].sequence <= sequence)
         done++;
     a->pending_count -= done;
-    memmove(a->pending, a->pending + done, a->pending_count * sizeof *a->pending);
+    if (a->pending_count > 0)
+        memmove(a->pending, a->pending + done, a->pending_count * sizeof *a->pending);
 }
 
 void acceptor_full(struct acceptor *a, uint64_t sequence)

@@ -35,7 +35,8 @@ static void pipe_release(struct pipe *p)
 static void pipe_add(struct pipe *p, enum parcel_kind kind, int64_t ready_ns, struct blob *bytes)
 {
     if (p->first + p->count == p->capacity) {
-        memmove(p->list, p->list + p->first, p->count * sizeof(p->list[0]));
+        if (p->count > 0)
+            memmove(p->list, p->list + p->first, p->count * sizeof(p->list[0]));
         p->first = 0;
         if (2 * p->count >= p->capacity) {
             p->capacity = p->capacity == 0 ? 8 : 2 * p->capacity;

@@ -7,7 +7,6 @@
 
 #include "coordd/state/state.h"
 #include "tests/sim/check_read.h"
-#include "tests/sim/scratch.h"
 #include "tests/sim/sim.h"
 
 static bool client_is_done(const struct sim *s, const struct client *c, char *why, size_t why_bytes)
@@ -39,7 +38,12 @@ bool check_end_reached(const struct sim *s, char *why, size_t why_bytes)
     for (uint32_t i = 0; i < s->swarm.clients; i++)
         if (!client_is_done(s, &s->clients[i], why, why_bytes))
             return false;
-    return true;
+    uint32_t alive = 0;
+    for (uint32_t i = 0; i < s->model.sessions_count; i++)
+        alive += s->model.sessions[i].alive;
+    snprintf(why, why_bytes, "%" PRIu32 " sessions live, of %" PRIu32 " clients", alive,
+             s->swarm.clients);
+    return alive == s->swarm.clients; /* those of clients that crashed have expired */
 }
 
 static void compare_path(struct sim *s, const struct server *n, uint32_t path)

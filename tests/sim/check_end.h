@@ -7,8 +7,9 @@
 
 struct sim;
 
-/* Every client has made one more write and waits for nothing; every live replica
- * has applied all that is chosen. If not, says what is missing. */
+/* Every client has made one more write and waits for nothing; no other sessions
+ * are left; every live replica has applied all that is chosen. If not, says what
+ * is missing. */
 bool check_end_reached(const struct sim *s, char *why, size_t why_bytes);
 /* The state is what the model says, watches know it, nothing acknowledged is
  * missing and nothing denied is there. */

@@ -27,7 +27,8 @@ static void drop_head(struct disk *d, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         job_release(&d->jobs[i]);
     d->jobs_count -= count;
-    memmove(d->jobs, d->jobs + count, d->jobs_count * sizeof(d->jobs[0]));
+    if (d->jobs_count > 0)
+        memmove(d->jobs, d->jobs + count, d->jobs_count * sizeof(d->jobs[0]));
 }
 
 void disk_release(struct disk *d)

@@ -35,7 +35,7 @@ static uint32_t maybe(struct prng *p, uint32_t percent, uint32_t low, uint32_t h
 static void draw_cell(struct swarm *s, struct prng *p)
 {
     s->members = often(p, 85) ? 5 : between(p, 3, 4);
-    s->lease_ms = often(p, 60) ? 0 : between(p, 150, 1500);
+    s->lease_ms = often(p, 60) ? 0 : between(p, 150, 2500);
     s->rate_ppm = 5000;
     s->log_keep_entries = spread(p, 4, 1024);
     s->calls = between(p, 500, 1000);

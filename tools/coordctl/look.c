@@ -10,6 +10,25 @@
 
 /* ---- status ---- */
 
+/* What a member says of itself. One that says nothing has null: 0 would be a
+ * process id that `kill` takes for the caller's own group. */
+static void add_own_words(cJSON *member, const coord_member *m)
+{
+    static const char *const names[] = {"pid",      "ballot",         "applied",    "chosen",
+                                        "revision", "sessions_count", "nodes_count"};
+    const uint64_t numbers[] = {m->pid,      m->ballot,         m->applied,    m->chosen,
+                                m->revision, m->sessions_count, m->nodes_count};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (m->pid == 0)
+            cJSON_AddNullToObject(member, names[i]);
+        else
+            json_add_u64(member, names[i], numbers[i]);
+    }
+    json_add_text(member, "state_hash", m->state_hash);
+    json_add_text(member, "version", m->version);
+}
+
 static void status_json(const coord_status *status)
 {
     cJSON *object = cJSON_CreateObject(), *members = cJSON_CreateArray();
@@ -23,15 +42,7 @@ static void status_json(const coord_status *status)
         json_add_u64(member, "id", m->id);
         json_add_text(member, "address", m->address);
         json_add_text(member, "role", m->role);
-        json_add_u64(member, "pid", m->pid);
-        json_add_u64(member, "ballot", m->ballot);
-        json_add_u64(member, "applied", m->applied);
-        json_add_u64(member, "chosen", m->chosen);
-        json_add_u64(member, "revision", m->revision);
-        json_add_u64(member, "sessions_count", m->sessions_count);
-        json_add_u64(member, "nodes_count", m->nodes_count);
-        json_add_text(member, "state_hash", m->state_hash);
-        json_add_text(member, "version", m->version);
+        add_own_words(member, m);
         cJSON_AddItemToArray(members, member);
     }
     cJSON_AddItemToObject(object, "members", members);
