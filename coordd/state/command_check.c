@@ -60,14 +60,14 @@ static enum err check_sequential(const char *path, const struct limits *limits,
                                  struct refusal *refusal)
 {
     char name[STATE_PATH_BYTES_HARD + COMMAND_SUFFIX_BYTES];
-    size_t length = strlen(path);
-    if (length == 0)
+    struct slice given = slice_of_string(path);
+    if (given.length == 0)
         return no(refusal, ERR_INVALID, "path: empty");
-    if (length > STATE_PATH_BYTES_HARD)
+    if (given.length > STATE_PATH_BYTES_HARD)
         return no(refusal, ERR_TOO_LARGE, "path: too long");
-    memcpy(name, path, length);
-    memset(name + length, '0', COMMAND_SUFFIX_BYTES);
-    return path_check(slice_of(name, length + COMMAND_SUFFIX_BYTES), limits, &refusal->why);
+    memcpy(name, given.data, given.length);
+    memset(name + given.length, '0', COMMAND_SUFFIX_BYTES);
+    return path_check(slice_of(name, given.length + COMMAND_SUFFIX_BYTES), limits, &refusal->why);
 }
 
 static enum err check_create(const Coord__V1__Create *c, const struct limits *limits,

@@ -111,9 +111,10 @@ class _Stream:
 
 
 class Pending:
-    """A request under way."""
+    """A request under way, kept until it is answered: a new stream gets it again."""
 
-    def __init__(self):
+    def __init__(self, request):
+        self.request = request
         self._done = threading.Event()
         self._answer = None
 
@@ -139,18 +140,23 @@ class Pending:
 class Session:
     """Opened at once, and kept alive until close() or lose(). Use as a context.
 
-    events is a queue of coord.Event. After a lost stream there is attach()."""
+    events is a queue of coord.Event. When the stream is lost, be it that the leader
+    changed, the session goes on over a new one: writes keep their numbers, so none
+    is done twice; watches say what they know, so none misses anything."""
 
     def __init__(self, endpoints, ttl_ms=12000):
         self.endpoints = list(endpoints)
         self.events = queue.Queue()
         self.beats = 0
         self.expired = threading.Event()
-        self._lock = threading.Lock()
-        self._seq = self._asked = self._watches = 0
-        self._lowest = 1
-        self._pending = {}  # by (seq, is a read)
+        self.reads = threading.Event()  # clear it to be a reader that does not read
+        self.reads.set()
         self._quiet = threading.Event()
+        self._lock = threading.Lock()
+        # All below is the lock's.
+        self._seq = self._asked = self._watch = 0
+        self._pending = {}  # by (is a read, seq)
+        self._watches = {}  # coord.Watch, by id
         asked_at = _now()
         begun = self._begin(open=coord.Open(nonce=os.urandom(16), ttl_ms=ttl_ms,
                                             host=os.uname().nodename, pid=os.getpid()))
@@ -172,7 +178,7 @@ class Session:
         """Opens or attaches, wherever the leader is. The answer."""
         end = _now() + CALL_S
         addresses = list(self.endpoints)
-        while _now() < end:
+        while _now() < end and not self._quiet.is_set():
             address = addresses.pop(0) if addresses else ""
             if not address:
                 addresses = list(self.endpoints)
@@ -194,8 +200,14 @@ class Session:
         item = next(items, None)
         kind = item.WhichOneof("kind") if item is not None else None
         if kind == "begun" and item.begun.status == command.OK:
-            self.leader, self._channel, self._stream = address, channel, stream
-            threading.Thread(target=self._take, args=(items,), daemon=True).start()
+            with self._lock:
+                self.leader, self._channel, self._stream = address, channel, stream
+                for watch in self._watches.values():
+                    self._asked += 1
+                    self._send(coord.Request(seq=self._asked, watch=watch))
+                for number in sorted(self._pending):
+                    self._send(self._pending[number].request)
+            threading.Thread(target=self._take, args=(items, stream), daemon=True).start()
             return item.begun
         stream.cancel()
         channel.close()
@@ -205,18 +217,45 @@ class Session:
             raise _Redirected(item.redirect.address)
         raise ConnectionError(address)
 
-    def _take(self, items):
+    def _take(self, items, stream):
         for item in items:
+            self.reads.wait()
             kind = item.WhichOneof("kind")
             if kind == "answered":
                 with self._lock:
-                    pending = self._pending.pop((item.answered.seq, item.answered.read), None)
-                    writes = [seq for seq, read in self._pending if not read]
-                    self._lowest = min(writes, default=self._seq + 1)
+                    pending = self._pending.pop((item.answered.read, item.answered.seq), None)
+                    if pending is not None and pending.request.HasField("watch"):
+                        watch = pending.request.watch
+                        watch.known_revision = max(watch.known_revision,
+                                                   item.answered.answer.revision)
+                        self._watches[watch.id] = watch
                 if pending is not None:
                     pending._set(item.answered.answer)
             elif kind == "event":
-                self.events.put(item.event)
+                self._take_event(item.event)
+        stream.cancel()
+        self._channel.close()
+        while not self._quiet.is_set() and not self.expired.is_set():
+            try:
+                self._begin(attach=coord.Attach(session=self.id, secret=self.secret))
+                return
+            except TimeoutError:
+                pass
+            except Refused:
+                self.expired.set()
+
+    def _take_event(self, event):
+        with self._lock:
+            # A progress mark is about all of them.
+            for watch in self._watches.values():
+                if event.watch == watch.id or event.kind == coord.Event.PROGRESS:
+                    watch.known_revision = max(watch.known_revision, event.revision)
+        self.events.put(event)
+
+    def _send(self, request):
+        """Under the lock: the order on the stream is that of the numbers."""
+        lowest = min((seq for is_read, seq in self._pending if not is_read), default=self._seq + 1)
+        self._stream.send(coord.SessionRequest(lowest=lowest, requests=[request]))
 
     def _request(self, is_read, **request):
         with self._lock:
@@ -224,17 +263,14 @@ class Session:
                 self._asked = number = self._asked + 1
             else:
                 self._seq = number = self._seq + 1
-            pending = self._pending[(number, is_read)] = Pending()
-            # Sent under the lock: the order on the stream is that of the numbers.
-            self._stream.send(coord.SessionRequest(
-                lowest=self._lowest, requests=[coord.Request(seq=number, **request)]))
+            pending = Pending(coord.Request(seq=number, **request))
+            self._pending[(is_read, number)] = pending
+            self._send(pending.request)
         return pending
 
-    def attach(self):
-        """Goes on with a new stream. What was under way is lost to this simple client."""
+    def cut(self):
+        """As if the network had ended the stream."""
         self._stream.cancel()
-        self._channel.close()
-        self._begin(attach=coord.Attach(session=self.id, secret=self.secret))
 
     # ---- the lease ----
 
@@ -283,14 +319,16 @@ class Session:
 
     def watch(self, path, **options):
         """The watch's id, and the answer: the present state, NO_NODE if there is none."""
-        self._watches += 1
-        asked = coord.Watch(id=self._watches, path=path, **options)
-        return self._watches, self._request(True, watch=asked).answer()
+        with self._lock:
+            self._watch = number = self._watch + 1
+        asked = coord.Watch(id=number, path=path, **options)
+        return number, self._request(True, watch=asked).answer()
 
-    def unwatch(self, watch):
-        """Has no answer; no event follows in what the stream brings after the next answer."""
-        self._stream.send(coord.SessionRequest(
-            requests=[coord.Request(unwatch=coord.Unwatch(id=watch))]))
+    def unwatch(self, number):
+        """Has no answer; none of its events is behind the next answer."""
+        with self._lock:
+            del self._watches[number]
+            self._send(coord.Request(unwatch=coord.Unwatch(id=number)))
 
     def create(self, path, content=b"", **options):
         return self.write(create=command.Create(path=path, content=content, **options)).ok()
@@ -307,6 +345,7 @@ class Session:
 
     def lose(self):
         """As a client that dies: not a word more."""
+        self.reads.set()
         self._quiet.set()
         self._keeper.join()
         self._stream.cancel()

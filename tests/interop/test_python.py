@@ -77,6 +77,12 @@ class InteropCase(unittest.TestCase):
         found = [lock for lock in self.cell.json("locks", path)["locks"] if lock["path"] == path]
         return found[0] if found else {"holders": [], "waiters": []}
 
+    def event(self, session):
+        while True:
+            event = session.events.get(timeout=10)
+            if event.kind != coord.Event.PROGRESS:
+                return event
+
     def wait_waiters(self, path, count):
         cell.until(lambda: len(self.locks(path)["waiters"]) == count, 10, f"{count} in line")
 
@@ -102,12 +108,29 @@ class Python(InteropCase):
         mine = self.session()
         mine.create("/again")
         granted = mine.acquire("/again").ok().granted
-        mine.attach()
+        mine.watch("/again", children=True)
+        mine.cut()
         self.assertEqual(self.cell.ok("check", printable(granted)), "held\n")
-        mine.create("/again/child", b"1")  # its numbers go on, too
+        mine.create("/again/child", b"1")  # its numbers go on, and its watch
         self.assertEqual(self.cell.ok("get", "/again/child"), "1\n")
+        self.assertEqual(self.event(mine).path, "/again/child")
         mine.release("/again")
         self.assertEqual(self.cell.ctl("check", printable(granted)).returncode, 1)
+
+    def test_a_session_survives_its_leader(self):
+        mine = self.session()
+        mine.create("/survives")
+        granted = mine.acquire("/survives").ok().granted
+        mine.watch("/survives", content=True)
+        put = command.Put(path="/survives", content=b"1")
+        self.cell.leader().kill()
+        under_way = [mine.write(put=put) for _ in range(20)]
+        self.assertEqual({status_name(p.answer(20).status) for p in under_way}, {"OK"})
+        # Each was done once: a put is told once, in its turn.
+        generations = [p.answer().stat.content_generation for p in under_way]
+        self.assertEqual([self.event(mine).revision for _ in under_way], generations)
+        self.assertEqual(self.cell.ok("check", printable(granted)), "held\n")
+        self.cell.start()
 
     def test_one_that_does_not_lead_says_who_does(self):
         follower, leader = self.cell.followers()[0], self.cell.leader()
@@ -195,12 +218,6 @@ class Python(InteropCase):
 
     # ---- watches ----
 
-    def event(self, session):
-        while True:
-            event = session.events.get(timeout=10)
-            if event.kind != coord.Event.PROGRESS:
-                return event
-
     def test_python_sees_what_the_shell_does(self):
         mine = self.session()
         watch, present = mine.watch("/w", content=True, lock=True, value=True)
@@ -241,6 +258,34 @@ class Python(InteropCase):
         self.assertEqual([(coord.Event.Kind.Name(e.kind), e.path or "/tree") for e in seen],
                          [("CONTENT", "/tree/a"), ("CREATED", "/tree/b"), ("CREATED", "/tree/b/c"),
                           ("CONTENT", "/tree/a")])
+
+    def test_a_watcher_that_does_not_read_costs_only_itself(self):
+        slow, other = self.session(ttl_ms=2000), self.session()
+        other.create("/flood")
+        slow.watch("/flood", content=True, value=True)
+        other.watch("/flood", content=True)
+        slow.reads.clear()
+        size, rounds = 200 << 10, 80  # 16 MB, far more than may wait for one reader
+        for number in range(1, rounds + 1):
+            content = b"%d" % number + bytes(size)
+            other.write(put=command.Put(path="/flood", content=content)).ok()
+        self.assertEqual(len([self.event(other) for _ in range(rounds)]), rounds)
+        # Its session lives on: KeepAlives have a stream of their own.
+        beats = slow.beats
+        cell.until(lambda: slow.beats >= beats + 4, 10, "beats go on")
+        last = other.read(stat=coord.GetStat(path="/flood")).ok().stat
+        slow.reads.set()
+        told = []
+        while not told or told[-1].revision < last.content_generation:
+            told.append(self.event(slow))
+        revisions = [event.revision for event in told]
+        self.assertEqual(revisions, sorted(set(revisions)))
+        self.assertTrue(slow.is_safe())
+        # In full, or with a word about what is missing: never silence.
+        if coord.Event.RESYNC not in [event.kind for event in told]:
+            self.assertEqual(len(told), rounds)
+        self.assertEqual(slow.read(get=coord.Get(path="/flood")).ok().content.stat.modified_revision,
+                         last.modified_revision)
 
     def test_the_shell_sees_what_python_does(self):
         mine = self.session()

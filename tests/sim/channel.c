@@ -22,6 +22,7 @@ static void pipe_clear(struct pipe *p)
     for (uint32_t i = 0; i < p->count; i++)
         blob_unref(p->list[p->first + i].bytes);
     p->first = p->count = 0;
+    p->bytes = 0;
 }
 
 static void pipe_release(struct pipe *p)
@@ -43,6 +44,7 @@ static void pipe_add(struct pipe *p, enum parcel_kind kind, int64_t ready_ns, st
             p->list = check_realloc(p->list, p->capacity * sizeof(p->list[0]));
         }
     }
+    p->bytes += bytes == NULL ? 0 : bytes->length;
     p->last_ns = ns_max(p->last_ns, ready_ns);
     p->list[p->first + p->count++] = (struct parcel){kind, p->last_ns, bytes};
 }
@@ -51,6 +53,7 @@ static struct parcel pipe_take(struct pipe *p)
 {
     struct parcel parcel = p->list[p->first++];
     p->count--;
+    p->bytes -= parcel.bytes == NULL ? 0 : parcel.bytes->length;
     return parcel;
 }
 
@@ -122,6 +125,7 @@ static void tell_server(struct sim *s, struct channel *c, enum replica_event_kin
 }
 
 static void on_pump(void *object, const struct queue_item *item);
+static void review_lag(struct sim *s, struct channel *c);
 
 static void post(struct sim *s, struct channel *c, struct pipe *p, enum parcel_kind kind,
                  struct blob *bytes)
@@ -222,9 +226,16 @@ static void on_pump(void *object, const struct queue_item *item)
         sim_after(s, sim_around_ms(&s->channel_random, RETRY_MS), on_pump, s, c->id, up, 0, NULL);
         return;
     }
+    if (p->count > 0 && !up && c->slow_until_ns > s->now_ns) {
+        p->pumping = true;
+        sim_after(s, c->slow_until_ns - s->now_ns, on_pump, s, c->id, up, 0, NULL);
+        return;
+    }
     if (p->count > 0 && p->list[p->first].ready_ns <= s->now_ns) {
         struct parcel parcel = pipe_take(p);
         merge_followers(s, p, &parcel);
+        if (!up)
+            review_lag(s, c);
         if (up)
             arrive_at_server(s, c, &parcel);
         else
@@ -292,13 +303,49 @@ void channel_drop(struct sim *s, uint64_t id)
     post(s, c, &c->up, PARCEL_CLOSE, NULL);
 }
 
+void channel_read_slowly(struct sim *s, uint64_t id, int64_t for_ns)
+{
+    struct channel *c = channel_find(s, id);
+    if (c != NULL)
+        c->slow_until_ns = s->now_ns + for_ns;
+}
+
 /* ---- the server's side ---- */
+
+/* a: channel, b: too much waits, or all has left */
+static void on_lag(void *object, const struct queue_item *item)
+{
+    struct sim *s = object;
+    struct channel *c = channel_find(s, item->a);
+    if (c == NULL)
+        return;
+    journal_trace(&s->journal, "%" PRIu32 " -> c%" PRIu64 "  %s", c->server + 1, c->owner,
+                  item->b != 0 ? "lags" : "has drained");
+    tell_server(s, c, item->b != 0 ? REPLICA_EVENT_STREAM_LAGS : REPLICA_EVENT_STREAM_DRAINED,
+                NULL);
+}
+
+/* Behind the step that sent too much, and once all has left. */
+static void review_lag(struct sim *s, struct channel *c)
+{
+    bool lags = c->lags ? c->down.count > 0 : c->down.bytes >= s->swarm.lag_bytes;
+    if (lags == c->lags || c->kind == REPLICA_STREAM_EXECUTE || s->swarm.lag_bytes == 0)
+        return;
+    c->lags = lags;
+    if (lags && c->kind == REPLICA_STREAM_SESSION && s->clients[c->owner].channel == c->id) {
+        s->journal.counts[COUNT_SLOW_READERS]++;
+        s->clients[c->owner].lagged = true;
+    }
+    sim_after(s, 0, on_lag, s, c->id, lags, 0, NULL);
+}
 
 void channel_send_to_host(struct sim *s, uint32_t server, uint64_t id, struct blob *bytes)
 {
     struct channel *c = channel_find(s, id);
-    if (c != NULL && c->server == server && c->server_has)
+    if (c != NULL && c->server == server && c->server_has) {
         post(s, c, &c->down, PARCEL_MESSAGE, blob_ref(bytes));
+        review_lag(s, c);
+    }
 }
 
 void channel_close_by_server(struct sim *s, uint32_t server, uint64_t id)

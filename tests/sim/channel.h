@@ -27,6 +27,7 @@ struct pipe {            /* one way */
     uint32_t first, count, capacity;
     bool pumping;
     int64_t last_ns; /* ready time of the newest */
+    uint64_t bytes;  /* that wait */
 };
 
 struct channel {
@@ -39,6 +40,8 @@ struct channel {
     bool server_has, host_has;   /* the end knows it, and it has not ended there */
     bool arrived;                /* its opening reached the server */
     bool heard;                  /* ... and the host knows */
+    bool lags;                   /* the server was told that too much waits */
+    int64_t slow_until_ns;       /* the host reads nothing before */
 };
 
 struct channels {
@@ -63,6 +66,8 @@ void channel_send_to_host(struct sim *s, uint32_t server, uint64_t id, struct bl
 void channel_close_by_server(struct sim *s, uint32_t server, uint64_t id);
 void channel_server_died(struct sim *s, uint32_t server);
 void channel_host_died(struct sim *s, uint32_t host);
+/* The host reads nothing from it for a while. */
+void channel_read_slowly(struct sim *s, uint64_t id, int64_t for_ns);
 /* From now on nothing comes from there: its channels break if that lasts. */
 void channel_server_silent(struct sim *s, uint32_t server);
 void channel_host_silent(struct sim *s, uint32_t host);

@@ -101,6 +101,16 @@ static void pause_host(struct sim *s)
               0, NULL);
 }
 
+static void slow_down(struct sim *s)
+{
+    const struct client *c = &s->clients[prng_below(&s->fault_random, s->swarm.clients)];
+    int64_t slow_ns = sim_around_ms(&s->fault_random, s->swarm.slow_ms);
+    if (c->channel == 0)
+        return;
+    journal_trace(&s->journal, "c%" PRIu32 " reads slowly", c->index);
+    channel_read_slowly(s, c->channel, slow_ns);
+}
+
 static void crash_client(struct sim *s)
 {
     struct client *c = &s->clients[prng_below(&s->fault_random, s->swarm.clients)];
@@ -267,7 +277,7 @@ static void jump(struct sim *s)
 
 static fault *const faults[] = {crash,        power_cut, blackout,    pause_server, pause_host,
                                 crash_client, cut,       cut_clients, flap,         stall,
-                                fill,         turn,      jump};
+                                fill,         turn,      jump,        slow_down};
 enum { FAULT_KINDS = sizeof(faults) / sizeof(faults[0]) };
 
 static uint32_t mean_of(const struct swarm *w, uint32_t kind)
@@ -277,7 +287,7 @@ static uint32_t mean_of(const struct swarm *w, uint32_t kind)
         w->pause_every_ms,     w->client_pause_every_ms, w->client_crash_every_ms,
         w->cut_every_ms,       w->client_cut_every_ms,   w->flap_every_ms,
         w->stall_every_ms,     w->full_every_ms,         w->turn_every_ms,
-        w->wall_jump_every_ms,
+        w->wall_jump_every_ms, w->slow_every_ms,
     };
     return means[kind];
 }

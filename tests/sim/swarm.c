@@ -106,6 +106,9 @@ static void draw_network(struct swarm *s, struct prng *p)
     s->silence_ms = between(p, 300, 1500);
     s->reconnect_ms = between(p, 20, 400);
     s->client_silence_ms = between(p, 1000, 4000);
+    s->lag_bytes = maybe(p, 60, 100, 20000);
+    s->slow_every_ms = maybe(p, 50, 200, 4000);
+    s->slow_ms = spread(p, 50, 4000);
     s->cut_every_ms = maybe(p, 45, 1000, 10000);
     s->cut_ms = spread(p, 100, 8000);
     s->one_way_ppm = often(p, 50) ? between(p, 100000, 900000) : 0;
@@ -230,6 +233,9 @@ static const struct field fields[] = {
     FIELD(silence_ms),
     FIELD(reconnect_ms),
     FIELD(client_silence_ms),
+    FIELD(lag_bytes),
+    FIELD(slow_every_ms),
+    FIELD(slow_ms),
     FIELD(cut_every_ms),
     FIELD(cut_ms),
     FIELD(one_way_ppm),

@@ -27,6 +27,7 @@ struct swarm {
     uint32_t delay_us, delay_spread_us, tail_ppm, tail_us;
     uint32_t loss_ppm, duplicate_ppm, reorder_ppm, reorder_us, merge_ppm;
     uint32_t silence_ms, reconnect_ms, client_silence_ms;
+    uint32_t lag_bytes, slow_every_ms, slow_ms; /* clients that read slowly */
     uint32_t cut_every_ms, cut_ms, one_way_ppm, isolate_ppm, flap_every_ms, client_cut_every_ms;
     /* disks */
     uint32_t commit_us, commit_spread_us, stall_every_ms, stall_ms, full_every_ms, full_ms;

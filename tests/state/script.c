@@ -421,9 +421,10 @@ struct buffer script_next(struct script *s, const struct state *state)
     Coord__V1__Command *commands[SCRIPT_BATCH_MAX];
     arena_reset(&s->arena);
     size_t count = 1 + (size_t)below(s, SCRIPT_BATCH_MAX);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         commands[i] = random_command(s, state);
-    s->hands_over = commands[count - 1]->op_case == COORD__V1__COMMAND__OP_HAND_OVER;
+        s->hands_over = commands[i]->op_case == COORD__V1__COMMAND__OP_HAND_OVER;
+    }
     s->time_ms += below(s, 5);
     if (chance(s, 2))
         s->time_ms -= 100; /* the clock was set back */
