@@ -79,12 +79,18 @@ void catch_up_watch(struct replica *r, struct client_stream *s, struct watch *w)
             watches_send(r, s, w, kind, past.revision, past.path, stat_of(r, &past));
 }
 
+/* A part at a time: when as much was sent as makes a reader slow, the rest comes
+ * after that has left. */
 void catch_up_stream(struct replica *r, struct client_stream *s)
 {
     for (struct avl_node *at = avl_first(&s->watches); at != NULL && s->missed_count > 0;
          at = avl_next(at)) {
         struct watch *w = container_of(at, struct watch, by_id);
 
+        if (streams_sent(r, s) >= STREAM_LAG_BYTES) {
+            s->lagging = true;
+            return;
+        }
         if (w->missed)
             catch_up_watch(r, s, w);
     }
