@@ -104,7 +104,7 @@ void check_delay_over(void *sim, uint32_t path)
         return;
     int64_t lasted = s->now_ns - s->delay_began_ns[path];
     int64_t wanted = ms_to_ns(s->delay_ms[path]);
-    wanted -= wanted / PPM * s->swarm.rate_ppm + 10 * NS_PER_MS;
+    wanted -= wanted / PPM * s->swarm.rate_ppm + 3 * NS_PER_MS;
     journal_trace(&s->journal, "the delay of %s is over", path_text(path));
     if (lasted < wanted)
         journal_fail(&s->journal, VERDICT_SAFETY,

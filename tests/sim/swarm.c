@@ -55,7 +55,7 @@ static void draw_clients(struct swarm *s, struct prng *p)
     s->outstanding = often(p, 30) ? 1 : between(p, 2, 12);
     s->deadline_ms = often(p, 50) ? between(p, 300, 3000) : between(p, 2000, 20000);
     s->hold_ms = spread(p, 20, 3000);
-    s->lock_delay_ms = maybe(p, 50, 1, 5000);
+    s->lock_delay_ms = maybe(p, 60, 100, 5000);
     s->lock_paths = between(p, 1, 3);
     s->data_paths = between(p, 1, 6);
 }
