@@ -15,7 +15,7 @@ enum {
     TICK_MS = 50,
     BOOT_MS = 500,
     FOUNDING_MS_MAX = 60 * 1000,
-    PROGRESS_MS_MAX = 60 * 1000, /* after healing, for everything to be well again */
+    PROGRESS_MS_MAX = 30 * 1000, /* after healing, for everything to be well again */
     QUIET_MS = 600,              /* without anything new: then the end is looked at */
     EVENTS_MAX = 3 * 1000 * 1000,
 };
