@@ -8,6 +8,9 @@
  * Several events can be of one revision; they come in one message, so a revision
  * that was told is told in full.
  *
+ * The application has the answer before the first event, unless it asked for the
+ * past: then events tell what the answer shows.
+ *
  * A progress mark says of all watches of the stream how far they were told, so
  * that a watch of what seldom changes asks for little when it comes back. It holds
  * only for those that the server knew then: whose registration was answered. */
@@ -197,6 +200,12 @@ void client_watch_answered(struct client_session *s, uint64_t request,
     if (status != ERR_OK) {
         tell(s, w, status, answer);
         watch_free(s, w);
+        return;
+    }
+    if (!w->from_past && s->state != CLIENT_SESSION_SAFE) {
+        /* Kept until the session is safe it would come behind events that are newer.
+         * Asked for again then, it tells a present that no event went ahead of. */
+        list_append(&s->watch_queue, &w->link);
         return;
     }
     w->answered = true;

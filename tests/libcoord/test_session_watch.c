@@ -153,16 +153,44 @@ static void test_session_watch__a_new_one_waits_in_jeopardy(void)
     bench_release(b);
 }
 
-static void test_session_watch__an_answer_in_jeopardy_is_told_when_safe(void)
+/* Seed 51864 of the simulator: a kept answer was told behind newer events. */
+static void test_session_watch__answered_in_jeopardy_it_is_asked_for_again_when_safe(void)
 {
     bench_open(b);
     uint64_t token = bench_watch(b, 1, FOREVER);
     b->now_ns += ms_to_ns(BENCH_TTL_MS);
     bench_answer(b, b->requests[0].seq, ERR_OK);
     CU_ASSERT_EQUAL(bench_status(b, token), -1);
+    bench_event(b, 1, REVISION + 1);
+    CU_ASSERT_EQUAL(b->watched_count, 0);
+    bench_clear(b);
     bench_wait_ms(b, 0);
     bench_beat(b, ERR_OK);
-    if (bench_status(b, token) == -1) { /* it gave the silent server up first */
+    if (b->requests_count == 0) { /* it gave the silent server up */
+        while (b->attaches_count == 0)
+            bench_up(b);
+        bench_begun(b, ERR_OK);
+        bench_beat(b, ERR_OK);
+    }
+    CU_ASSERT_EQUAL_FATAL(b->requests_count, 1);
+    CU_ASSERT_EQUAL(b->requests[0].known_revision, 0);
+    bench_answer(b, b->requests[0].seq, ERR_OK);
+    CU_ASSERT_EQUAL(bench_status(b, token), ERR_OK);
+    bench_event(b, 1, REVISION + 1);
+    CU_ASSERT_EQUAL(b->watched_count, 1);
+    bench_release(b);
+}
+
+static void test_session_watch__from_a_revision_its_answer_in_jeopardy_is_told_when_safe(void)
+{
+    bench_open(b);
+    uint64_t token = bench_watch_from(b, 1, REVISION - 100);
+    b->now_ns += ms_to_ns(BENCH_TTL_MS);
+    bench_answer(b, b->requests[0].seq, ERR_OK);
+    CU_ASSERT_EQUAL(bench_status(b, token), -1);
+    bench_wait_ms(b, 0);
+    bench_beat(b, ERR_OK);
+    if (bench_status(b, token) == -1) { /* it gave the silent server up */
         while (b->attaches_count == 0)
             bench_up(b);
         bench_begun(b, ERR_OK);
@@ -308,7 +336,8 @@ int main(int argc, char **argv)
         TEST(test_session_watch__is_registered_anew_even_in_jeopardy),
         TEST(test_session_watch__a_refused_registration_is_tried_again),
         TEST(test_session_watch__a_new_one_waits_in_jeopardy),
-        TEST(test_session_watch__an_answer_in_jeopardy_is_told_when_safe),
+        TEST(test_session_watch__answered_in_jeopardy_it_is_asked_for_again_when_safe),
+        TEST(test_session_watch__from_a_revision_its_answer_in_jeopardy_is_told_when_safe),
         TEST(test_session_watch__unwatched_it_is_silent),
         TEST(test_session_watch__a_deadline_withdraws_it),
         TEST(test_session_watch__an_id_is_used_once),
