@@ -20,13 +20,29 @@ enum effect_kind {
     EFFECT_PERSIST_PROMISE, /* .ballot: promised, and the highest ballot ever used */
     EFFECT_PERSIST_ENTRY,   /* .entry: replaces what the slot held */
     EFFECT_PERSIST_LEASE,   /* .lease_ms: longest lease ever granted or asked for */
+    EFFECT_PERSIST_FLOOR,   /* .last_slot: no slot up to it is needed any more, and entries follow
+                               behind it even if the log ended before it; rises only */
     EFFECT_SEND_PEER,       /* .peer, .bytes */
     EFFECT_SEND_STREAM,     /* .stream, .bytes */
     EFFECT_CLOSE_STREAM,    /* .stream, .status, .text: end it once what was sent is out */
     EFFECT_READ_LOG,        /* .token, .first_slot, .last_slot, .bytes_max */
+    /* A checkpoint is one transaction from BEGIN to COMMIT, on a thread of its own;
+       one at a time. Nothing of it is there before it is committed. */
+    EFFECT_CHECKPOINT_BEGIN,  /* .whole: what the last one holds is dropped in it */
+    EFFECT_CHECKPOINT_PUT,    /* .bytes: records put and removed (chunk.h) */
+    EFFECT_CHECKPOINT_COMMIT, /* .last_slot: the state is that behind this slot; .bytes: what
+                                 is to be kept beside the records */
+    EFFECT_CHECKPOINT_ABORT,  /* forget the one under way */
+    /* Records of the last durable checkpoint in the order of their keys, for a peer.
+       The first read of a token begins at the first record; later ones go on, in the
+       same checkpoint, however many are made meanwhile. .bytes_max 0: it is read no
+       more. At most CHECKPOINT_READERS_MAX tokens are open. */
+    EFFECT_READ_CHECKPOINT, /* .token, .bytes_max: stop behind the record that reaches it */
     EFFECT_NOTE,            /* .note, .text, .number: for the log file */
     EFFECT_HALT,            /* .text: stop the process now; going on would be unsafe */
 };
+
+enum { CHECKPOINT_READERS_MAX = 2 };
 
 /* How a stream ends, in gRPC's terms. */
 enum stream_status {
@@ -57,6 +73,7 @@ struct effect {
     uint64_t first_slot, last_slot; /* inclusive */
     uint64_t bytes_max;             /* stop behind the entry that reaches it; at least one */
     uint64_t number;
+    bool whole;
     struct log_entry entry;
     struct blob *bytes; /* owned: a reference; the same blob may go to several peers */
     char text[160];

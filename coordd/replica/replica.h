@@ -43,9 +43,14 @@ struct replica_config {
     uint32_t heartbeat_ms;     /* 0: a seventh of the lease */
     uint32_t rate_ppm;         /* bound on the drift of any two clocks' rates; 0: default */
     uint32_t log_keep_entries; /* applied entries kept in memory for those who lag; 0: default */
-    uint64_t pid;              /* for status answers */
-    const char *version;       /* constant */
-    uint64_t seed;             /* of back-off, session secrets and session ids; from the OS */
+    /* A checkpoint begins when so many slots, or bytes of values, were applied since
+       the last one; the log keeps at least so many slots behind it. 0: default. */
+    uint32_t checkpoint_slots;
+    uint64_t checkpoint_bytes;
+    uint32_t log_keep_slots;
+    uint64_t pid;        /* for status answers */
+    const char *version; /* constant */
+    uint64_t seed;       /* of back-off, session secrets and session ids; from the OS */
 };
 
 /* What the directory holds besides the log. */
@@ -53,6 +58,7 @@ struct replica_durable {
     uint64_t promised;         /* also the highest ballot ever used */
     uint32_t longest_lease_ms; /* 0 only in a directory that was never used */
     uint64_t used;             /* non-zero if this directory ever served */
+    uint64_t floor;            /* of EFFECT_PERSIST_FLOOR: the log begins behind it; 0: at slot 1 */
 };
 
 struct replica;
@@ -64,7 +70,18 @@ MUST_USE enum err replica_new(const struct replica_config *config,
                               const char **ret_why);
 void replica_free(struct replica *r);
 
-/* ERR_INVALID if the entry does not join on to the one before (the log has a gap). */
+/* First, if there is a checkpoint: begin, each record in the order of keys, end.
+ * `about` is what its EFFECT_CHECKPOINT_COMMIT said. ERR_INVALID: it is damaged, or
+ * not of this cell; the replica must then be made anew, and loaded without it. A
+ * replica without a checkpoint at or above its log's floor has lost its state: it
+ * keeps its promise and its log, applies and leads nothing, and is brought up by the
+ * others. */
+MUST_USE enum err replica_load_checkpoint(struct replica *r, uint64_t slot, struct slice about,
+                                          const char **ret_why);
+MUST_USE enum err replica_load_record(struct replica *r, struct slice key, struct slice value);
+MUST_USE enum err replica_load_checkpoint_end(struct replica *r);
+/* Then the log behind max(checkpoint, floor). ERR_INVALID if the entry does not join on to the one
+ * before (the log has a gap). */
 MUST_USE enum err replica_load_entry(struct replica *r, const struct log_entry *entry);
 void replica_loaded(struct replica *r, int64_t now_ns);
 
@@ -79,6 +96,7 @@ struct replica_view {
     uint64_t chosen, applied, last_slot;
     uint64_t revision;
     uint64_t state_hash[2];
+    uint64_t checkpoint, floor;
     bool serving;           /* leads, barrier applied */
     bool led;               /* serving, or follows a leader that has its quorum: whoever asks here
                                gets an answer, or the way to one */
