@@ -58,6 +58,11 @@ static void persist_lease(struct acceptor *a, struct paxos_effects *out)
     hand_out(a, PAXOS_PERSIST_LEASE, 0, out)->lease_ms = a->longest_lease_ms;
 }
 
+static void persist_floor(struct acceptor *a, struct paxos_effects *out)
+{
+    hand_out(a, PAXOS_PERSIST_FLOOR, 0, out)->floor = a->floor;
+}
+
 static void persist_entry(struct acceptor *a, uint64_t slot, struct paxos_effects *out)
 {
     const struct log_entry *entry = log_get(&a->log, slot);
@@ -135,6 +140,28 @@ void acceptor_remember_lease(struct acceptor *a, uint32_t lease_ms, struct paxos
     persist_lease(a, out);
 }
 
+void acceptor_cut(struct acceptor *a, uint64_t slot, struct paxos_effects *out)
+{
+    CHECK(slot <= a->chosen);
+    if (slot <= a->floor || a->full)
+        return; /* what found no space must be written before anything new */
+    a->floor = slot;
+    persist_floor(a, out);
+}
+
+void acceptor_install(struct acceptor *a, uint64_t slot, struct paxos_effects *out)
+{
+    CHECK(slot > a->chosen && !a->full);
+    if (a->log.last <= slot)
+        log_restart(&a->log, slot);
+    else
+        log_drop_before(&a->log, slot + 1);
+    if (a->held < slot)
+        a->held = slot;
+    acceptor_chosen(a, slot);
+    acceptor_cut(a, slot, out);
+}
+
 /* ---- what the storage says ---- */
 
 void acceptor_persisted(struct acceptor *a, uint64_t sequence)
@@ -158,7 +185,7 @@ void acceptor_retry(struct acceptor *a, struct paxos_effects *out)
 {
     struct acceptor_pending *old = a->pending;
     uint32_t old_count = a->pending_count;
-    bool promise = false, lease = false;
+    bool promise = false, lease = false, floor = false;
 
     a->full = false;
     a->pending = NULL;
@@ -166,13 +193,16 @@ void acceptor_retry(struct acceptor *a, struct paxos_effects *out)
     for (uint32_t i = 0; i < old_count; i++) {
         promise |= old[i].kind == PAXOS_PERSIST_PROMISE;
         lease |= old[i].kind == PAXOS_PERSIST_LEASE;
+        floor |= old[i].kind == PAXOS_PERSIST_FLOOR;
     }
     if (promise)
         persist_promise(a, out);
     if (lease)
         persist_lease(a, out);
+    if (floor)
+        persist_floor(a, out); /* before the entries: they may join on to nothing else */
     for (uint32_t i = 0; i < old_count; i++)
-        if (old[i].kind == PAXOS_PERSIST_ENTRY)
+        if (old[i].kind == PAXOS_PERSIST_ENTRY && old[i].slot > a->floor)
             persist_entry(a, old[i].slot, out);
     free(old);
 }

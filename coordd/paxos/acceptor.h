@@ -27,6 +27,7 @@ struct acceptor {
     struct log log;
     uint64_t promised;
     uint64_t held;
+    uint64_t floor;                   /* the storage holds no slot up to here */
     uint64_t chosen;                  /* the learner's, for A2 and for the rows' hint */
     uint32_t longest_lease_ms;        /* ever granted or asked for */
     int64_t grant_until_ns;           /* to the leader of `promised` */
@@ -57,6 +58,12 @@ void acceptor_learn(struct acceptor *a, const struct log_entry *entry, struct pa
 /* `chosen` has risen to `slot` (at most held). */
 void acceptor_chosen(struct acceptor *a, uint64_t slot);
 void acceptor_remember_lease(struct acceptor *a, uint32_t lease_ms, struct paxos_effects *out);
+
+/* Nobody needs slots up to `slot`, which is at most chosen, any more. */
+void acceptor_cut(struct acceptor *a, uint64_t slot, struct paxos_effects *out);
+/* The state behind `slot` is here, durably, and with it all that was chosen so far:
+ * the log goes on behind it. What was accepted for later slots stays. */
+void acceptor_install(struct acceptor *a, uint64_t slot, struct paxos_effects *out);
 
 /* The storage says: durable up to `sequence`; or: nothing from `sequence` on. */
 void acceptor_persisted(struct acceptor *a, uint64_t sequence);

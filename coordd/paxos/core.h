@@ -48,10 +48,14 @@ struct paxos {
     struct election election;
     struct prng prng;
     enum paxos_role role;
-    uint32_t leader_id; /* whom it follows or is; 0: unknown */
-    uint64_t applied;   /* taken by paxos_next_chosen */
-    uint64_t round;     /* highest of the leader's, to be given back */
-    bool round_healthy; /* whether that round may be granted */
+    uint32_t leader_id;   /* whom it follows or is; 0: unknown */
+    bool lost;            /* the state up to the floor: nothing can be applied behind it */
+    bool floor_owed;      /* the log ends before the checkpoint: it has to begin anew */
+    uint64_t behind;      /* a peer's log begins behind this slot, which is not chosen here */
+    uint32_t behind_from; /* its member id */
+    uint64_t applied;     /* taken by paxos_next_chosen */
+    uint64_t round;       /* highest of the leader's, to be given back */
+    bool round_healthy;   /* whether that round may be granted */
     uint32_t round_lease_ms;
     uint32_t up_mask; /* links */
     int64_t now_ns;   /* of the step under way */
@@ -69,6 +73,9 @@ void become_follower(struct paxos *p, struct paxos_effects *out);
 /* learner.c */
 void learner_advance(struct paxos *p, uint64_t chosen);
 void learner_trim(struct paxos *p);
+void learner_tell_cut(struct paxos *p, uint32_t to, uint64_t slot, struct paxos_effects *out);
+const char *learner_install(struct paxos *p, uint64_t slot, struct slice membership,
+                            struct paxos_effects *out);
 void learner_on_fetch(struct paxos *p, uint32_t from, const struct message *m,
                       struct paxos_effects *out);
 bool learner_on_read(struct paxos *p, const struct paxos_event *e, struct paxos_effects *out);

@@ -5,13 +5,19 @@
 
 #include "coordd/paxos/message.h"
 
-enum paxos_persist_kind { PAXOS_PERSIST_PROMISE, PAXOS_PERSIST_ENTRY, PAXOS_PERSIST_LEASE };
+enum paxos_persist_kind {
+    PAXOS_PERSIST_PROMISE,
+    PAXOS_PERSIST_ENTRY,
+    PAXOS_PERSIST_LEASE,
+    PAXOS_PERSIST_FLOOR,
+};
 
 struct paxos_persist {
     enum paxos_persist_kind kind;
     uint64_t sequence;
     uint64_t ballot;
     uint32_t lease_ms;
+    uint64_t floor;
     struct log_entry entry; /* with a reference */
 };
 
@@ -30,6 +36,7 @@ enum paxos_note_kind {
     PAXOS_NOTE_ROLE,     /* the role or the leader changed */
     PAXOS_NOTE_STRANGER, /* .member speaks from a directory that the cell does not know */
     PAXOS_NOTE_FULL,     /* no space: this replica takes nothing new until there is */
+    PAXOS_NOTE_BEHIND,   /* .member's log begins behind what this replica lacks */
     PAXOS_NOTE_STALLED,  /* a leader stepped down because nothing got chosen */
 };
 

@@ -96,7 +96,7 @@ void election_tick(struct paxos *p, struct paxos_effects *out)
 {
     struct election *e = &p->election;
 
-    if (p->stopped || p->acceptor.full || p->now_ns < p->acceptor.wait_until_ns ||
+    if (p->stopped || p->acceptor.full || p->lost || p->now_ns < p->acceptor.wait_until_ns ||
         p->now_ns < e->happy_until_ns || p->now_ns < e->pause_until_ns) {
         e->probing = false;
         return;
@@ -110,7 +110,7 @@ int64_t election_wake_at(const struct paxos *p)
 {
     const struct election *e = &p->election;
 
-    if (p->stopped || p->acceptor.full)
+    if (p->stopped || p->acceptor.full || p->lost)
         return NEVER_NS;
     if (e->probing) {
         int64_t stand_at_ns = ns_max(e->stand_at_ns, p->acceptor.grant_until_ns);

@@ -27,6 +27,7 @@ static void send_promise(struct paxos *p, uint32_t to, struct paxos_effects *out
 
         m->ballot = p->acceptor.promised;
         m->chosen = p->acceptor.chosen;
+        m->checkpoint = p->acceptor.floor;
         m->chunk = chunk++;
         while (slot <= p->acceptor.log.last && message_add(m, log_get(&p->acceptor.log, slot)))
             slot++;
@@ -193,7 +194,7 @@ void follower_on_relinquish(struct paxos *p, uint32_t from, const struct message
     p->acceptor.grant_until_ns = 0;
     p->election.happy_until_ns = 0;
     p->round_healthy = false;
-    if (m->number == p->config.self && !p->acceptor.full && !p->stopped &&
+    if (m->number == p->config.self && !p->acceptor.full && !p->lost && !p->stopped &&
         acceptor_free(&p->acceptor, p->now_ns)) {
         p->election.probing = false;
         proposer_stand(p, out);

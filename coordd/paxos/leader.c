@@ -112,7 +112,7 @@ void leader_begin(struct paxos *p, struct paxos_effects *out)
 
         peer->next = known + 1;
         peer->anchor = known;
-        peer->answered_ns = peer->granted_ns = LONG_AGO_NS;
+        peer->answered_ns = peer->granted_ns = peer->cut_told_ns = LONG_AGO_NS;
         peer->progress_ns = p->now_ns;
     }
     for (uint64_t i = 0; i < r->best_count; i++) {
@@ -248,6 +248,13 @@ static uint32_t send_entries(struct paxos *p, uint32_t index, struct paxos_effec
     if ((mask >> index & 1) == 0 || slot >= l->next_slot ||
         slot - 1 - peer->anchor >= LEADER_PEER_WINDOW)
         return 0;
+    if (slot <= p->acceptor.floor) {
+        if (p->now_ns - peer->cut_told_ns >= ms_to_ns(LEADER_RESEND_MS)) {
+            peer->cut_told_ns = p->now_ns;
+            learner_tell_cut(p, index, slot, out);
+        }
+        return 0;
+    }
     if (slot < p->acceptor.log.first) {
         read_for(p, index, out);
         return 0;

@@ -29,6 +29,7 @@ struct leader_peer {
     int64_t granted_ns;  /* ... and granted the lease for */
     uint64_t gap_held;   /* what it said when it last reported a gap, and when */
     int64_t gap_ns;
+    int64_t cut_told_ns; /* when it was last told that what it lacks was cut */
     int64_t progress_ns; /* when held last rose, or nothing was outstanding */
     uint64_t read_token; /* of a read from the storage under way, 0: none */
 };

@@ -29,6 +29,14 @@ void learner_trim(struct paxos *p)
 
 /* ---- serving others ---- */
 
+void learner_tell_cut(struct paxos *p, uint32_t to, uint64_t slot, struct paxos_effects *out)
+{
+    struct message *m = paxos_effects_send(out, 1u << to, MESSAGE_FETCHED);
+
+    m->first_slot = slot;
+    m->checkpoint = p->acceptor.floor;
+}
+
 static void send_fetched(struct paxos *p, uint32_t to, const struct log_entry *entries,
                          uint32_t count, struct paxos_effects *out)
 {
@@ -50,6 +58,10 @@ void learner_on_fetch(struct paxos *p, uint32_t from, const struct message *m,
 
     if (first == 0 || first > last)
         return; /* it will ask somebody else */
+    if (first <= p->acceptor.floor) {
+        learner_tell_cut(p, from, first, out);
+        return;
+    }
     if (log_get(&p->acceptor.log, first) == NULL) {
         struct paxos_read *read = paxos_effects_read(out);
 
@@ -81,12 +93,57 @@ bool learner_on_read(struct paxos *p, const struct paxos_event *e, struct paxos_
 
 /* ---- catching up ---- */
 
+/* What comes next is in no log that this one knows: a candidate cannot lead. */
+static void told_cut(struct paxos *p, uint32_t from, uint64_t floor, struct paxos_effects *out)
+{
+    if (p->role == PAXOS_LEADER)
+        return;
+    if (p->behind <= p->acceptor.chosen)
+        paxos_effects_note(out, PAXOS_NOTE_BEHIND, p->membership.ids[from]);
+    p->behind = floor;
+    p->behind_from = p->membership.ids[from];
+    if (p->role == PAXOS_CANDIDATE) {
+        become_follower(p, out);
+        election_back_off(p);
+    }
+}
+
+bool paxos_behind(const struct paxos *p, uint32_t *ret_from)
+{
+    *ret_from = p->behind_from != 0 ? p->behind_from : p->leader_id;
+    return p->role == PAXOS_FOLLOWER && (p->lost || p->behind > p->acceptor.chosen);
+}
+
+bool paxos_can_install(const struct paxos *p, uint64_t slot)
+{
+    return p->role == PAXOS_FOLLOWER && !p->acceptor.full &&
+           (p->lost ? slot >= p->applied : slot > p->acceptor.chosen);
+}
+
+/* The state behind the slot is here. */
+const char *learner_install(struct paxos *p, uint64_t slot, struct slice membership,
+                            struct paxos_effects *out)
+{
+    const char *why = membership_load(&p->membership, membership);
+
+    if (why != NULL)
+        return why;
+    if (slot > p->acceptor.chosen)
+        acceptor_install(&p->acceptor, slot, out);
+    p->applied = slot;
+    p->lost = false;
+    return NULL;
+}
+
 void learner_on_fetched(struct paxos *p, uint32_t from, const struct message *m,
                         struct paxos_effects *out)
 {
     bool learned = false;
 
-    (void)from;
+    if (m->entries_count == 0 && m->checkpoint > p->acceptor.chosen) {
+        told_cut(p, from, m->checkpoint, out);
+        return;
+    }
     if (p->role != PAXOS_CANDIDATE || p->proposer.phase != PROPOSER_RECOVERING || p->acceptor.full)
         return;
     for (uint32_t i = 0; i < m->entries_count; i++) {

@@ -76,3 +76,10 @@ void log_drop_before(struct log *log, uint64_t slot)
         *at = (struct log_entry){0};
     }
 }
+
+void log_restart(struct log *log, uint64_t slot)
+{
+    log_drop_before(log, log->last + 1);
+    log->first = slot + 1;
+    log->last = slot;
+}

@@ -21,6 +21,8 @@ void log_release(struct log *log);
 const struct log_entry *log_get(const struct log *log, uint64_t slot);
 /* Takes a reference of its own. The slot is at most last + 1, and at least first. */
 void log_put(struct log *log, const struct log_entry *entry);
+/* Empty, and the next entry is that of slot + 1. */
+void log_restart(struct log *log, uint64_t slot);
 /* Keep slots from `slot` on only (at most last + 1). */
 void log_drop_before(struct log *log, uint64_t slot);
 

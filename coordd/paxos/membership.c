@@ -39,21 +39,50 @@ bool membership_can_found(const struct membership *m)
     return true;
 }
 
+static void put_binding(const struct membership *m, const uint64_t incarnations[], struct buffer *b)
+{
+    buffer_put_u32(b, m->quorums.members_count);
+    for (uint32_t i = 0; i < m->quorums.members_count; i++) {
+        buffer_put_u32(b, m->ids[i]);
+        buffer_put_u64(b, incarnations[i]);
+    }
+    buffer_put_u32(b, m->quorums.prepare);
+    buffer_put_u32(b, m->quorums.accept);
+}
+
 struct blob *membership_encode(const struct membership *m)
 {
     struct buffer b = BUFFER_INIT;
     struct blob *value;
 
-    buffer_put_u32(&b, m->quorums.members_count);
-    for (uint32_t i = 0; i < m->quorums.members_count; i++) {
-        buffer_put_u32(&b, m->ids[i]);
-        buffer_put_u64(&b, m->heard[i]);
-    }
-    buffer_put_u32(&b, m->quorums.prepare);
-    buffer_put_u32(&b, m->quorums.accept);
+    put_binding(m, m->heard, &b);
     value = blob_copy(buffer_slice(&b));
     buffer_release(&b);
     return value;
+}
+
+void membership_save(const struct membership *m, struct buffer *bytes)
+{
+    buffer_put_u8(bytes, m->open);
+    buffer_put_u64(bytes, m->founded_slot);
+    if (m->founded_slot != 0)
+        put_binding(m, m->bound, bytes);
+}
+
+const char *membership_load(struct membership *m, struct slice bytes)
+{
+    struct reader r = reader_of(bytes);
+    uint8_t open = reader_u8(&r);
+    uint64_t slot = reader_u64(&r);
+    const char *why = NULL;
+
+    if (r.failed || open > 1 || (slot == 0 && (open == 1 || r.left > 0)))
+        return "what the checkpoint says of the members is damaged";
+    if (slot != 0)
+        why = membership_found(m, slot, reader_bytes(&r, r.left));
+    if (why == NULL)
+        m->open = open == 1;
+    return why;
 }
 
 const char *membership_found(struct membership *m, uint64_t slot, struct slice value)

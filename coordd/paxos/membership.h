@@ -36,6 +36,10 @@ bool membership_can_found(const struct membership *m);
 /* The value of ENTRY_FOUND: count, then (id, incarnation) in the order of the
  * configuration, then both quorums; fixed-width little-endian. */
 struct blob *membership_encode(const struct membership *m);
+/* What ENTRY_FOUND and ENTRY_OPEN have said so far. */
+void membership_save(const struct membership *m, struct buffer *bytes);
+/* NULL, or a constant that says why it does not fit. */
+const char *membership_load(struct membership *m, struct slice bytes);
 /* Apply ENTRY_FOUND. NULL, or a constant that says why this replica cannot be
  * part of the cell that it founds. */
 const char *membership_found(struct membership *m, uint64_t slot, struct slice value);

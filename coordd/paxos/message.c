@@ -12,6 +12,9 @@ void message_release(struct message *m)
     free(m->entries);
     m->entries = NULL;
     m->entries_count = 0;
+    blob_unref(m->records);
+    blob_unref(m->about);
+    m->records = m->about = NULL;
 }
 
 bool message_add(struct message *m, const struct log_entry *entry)

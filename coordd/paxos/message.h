@@ -20,6 +20,9 @@ enum message_kind {
     MESSAGE_FETCH,
     MESSAGE_FETCHED,
     MESSAGE_RELINQUISH,
+    /* Not of consensus: state for one whose log the others have cut (coordd/replica). */
+    MESSAGE_TRANSFER,
+    MESSAGE_TRANSFERRED,
 };
 
 /* A message carries at most this many entries, and at most this many bytes of
@@ -43,6 +46,7 @@ struct message {
     bool done, healthy, granted, gap, lease, stranger, happy;
     struct log_entry *entries; /* each with a reference; who holds the struct owns them */
     uint32_t entries_count;
+    struct blob *records, *about; /* of TRANSFERRED: references, or NULL */
 };
 
 /* Frees the entries. */

@@ -64,6 +64,12 @@ enum err paxos_new(const struct paxos_config *config, struct paxos **ret, const 
     p->membership.self = (uint32_t)self;
     p->membership.heard[self] = config->incarnation;
     acceptor_init(&p->acceptor, config->promised, config->longest_lease_ms);
+    if (config->floor > 0) {
+        /* Without a checkpoint it begins there, but lacks what the state was. */
+        log_restart(&p->acceptor.log, config->floor);
+        p->acceptor.floor = p->acceptor.chosen = p->acceptor.held = p->applied = config->floor;
+        p->lost = true;
+    }
     prng_init(&p->prng, config->seed);
     p->role = PAXOS_FOLLOWER;
     *ret_why = NULL;
@@ -81,6 +87,25 @@ void paxos_free(struct paxos *p)
     proposer_reset(&p->proposer);
     acceptor_release(&p->acceptor);
     free(p);
+}
+
+enum err paxos_load_checkpoint(struct paxos *p, uint64_t slot, struct slice membership,
+                               const char **ret_why)
+{
+    struct acceptor *a = &p->acceptor;
+
+    CHECK(a->log.last <= p->config.floor && slot > 0);
+    *ret_why = "the checkpoint is older than what the log begins with";
+    if (slot < p->config.floor)
+        return ERR_INVALID;
+    *ret_why = membership_load(&p->membership, membership);
+    if (*ret_why != NULL)
+        return ERR_INVALID;
+    log_restart(&a->log, slot);
+    a->chosen = a->held = p->applied = slot;
+    p->lost = false;
+    p->floor_owed = p->config.last_slot < slot;
+    return ERR_OK;
 }
 
 enum err paxos_load(struct paxos *p, const struct log_entry *entry)
@@ -188,6 +213,9 @@ static void on_message(struct paxos *p, const struct paxos_event *e, struct paxo
     case MESSAGE_RELINQUISH:
         follower_on_relinquish(p, from, m, out);
         break;
+    case MESSAGE_TRANSFER:
+    case MESSAGE_TRANSFERRED:
+        break; /* not for consensus */
     }
 }
 
@@ -275,6 +303,11 @@ void paxos_step(struct paxos *p, const struct paxos_event *e, struct paxos_effec
     if (p->acceptor.pending_count == 0)
         p->disk_ns = p->now_ns;
     acceptor_begin(&p->acceptor);
+    if (p->floor_owed && !p->acceptor.full) {
+        /* The process ended between a transfer and this. */
+        p->floor_owed = false;
+        acceptor_cut(&p->acceptor, p->acceptor.chosen, out);
+    }
     switch (e->kind) {
     case PAXOS_EVENT_TIME:
         break;
@@ -308,6 +341,16 @@ void paxos_step(struct paxos *p, const struct paxos_event *e, struct paxos_effec
         p->stopped = true;
         relinquish(p, 0, out);
         break;
+    case PAXOS_EVENT_CUT:
+        acceptor_cut(&p->acceptor, e->slot, out);
+        break;
+    case PAXOS_EVENT_INSTALL: {
+        const char *why = learner_install(p, e->slot, e->bytes, out);
+
+        if (why != NULL)
+            out->halt = why;
+        break;
+    }
     }
     tick(p, out);
     leader_flush(p, out);
@@ -317,7 +360,7 @@ const struct log_entry *paxos_next_chosen(struct paxos *p, struct paxos_effects 
 {
     const struct log_entry *entry;
 
-    if (p->applied == p->acceptor.chosen) {
+    if (p->applied == p->acceptor.chosen || p->lost) {
         leader_flush(p, out);
         learner_trim(p);
         return NULL;

@@ -38,6 +38,7 @@ struct paxos_config {
     uint64_t seed;
     uint64_t promised;         /* from the storage */
     uint32_t longest_lease_ms; /* from the storage; 0: a directory never used */
+    uint64_t floor, last_slot; /* from the storage: the log lies between; 0, 0: none yet */
 };
 
 enum paxos_role { PAXOS_WAITING, PAXOS_FOLLOWER, PAXOS_CANDIDATE, PAXOS_LEADER };
@@ -54,6 +55,9 @@ enum paxos_event_kind {
     PAXOS_EVENT_HAND_OVER, /* .from: the successor's member id, 0: whoever holds most. Nothing is
                               outstanding: give the lease up and tell the others */
     PAXOS_EVENT_STOP,      /* the same, because the process stops */
+    PAXOS_EVENT_CUT,     /* .slot, at most what is applied and saved: nothing up to it is needed */
+    PAXOS_EVENT_INSTALL, /* .slot, .bytes: the state behind it came from a peer and is durable, and
+                            what paxos_put_membership said there. paxos_can_install holds */
 };
 
 struct paxos_event {
@@ -68,13 +72,21 @@ struct paxos_event {
     const struct log_entry *entries;
     uint32_t entries_count;
     struct blob *value;
+    uint64_t slot;
+    struct slice bytes;
 };
 
 struct paxos;
 MUST_USE enum err paxos_new(const struct paxos_config *config, struct paxos **ret,
                             const char **ret_why);
 void paxos_free(struct paxos *p);
-/* Rows in order of their slots; ERR_INVALID at a gap. */
+/* First, if there is a checkpoint: the state behind `slot` is loaded, and this is
+ * what paxos_put_membership said then. ERR_INVALID: it does not fit; *ret_why is a
+ * constant. */
+MUST_USE enum err paxos_load_checkpoint(struct paxos *p, uint64_t slot, struct slice membership,
+                                        const char **ret_why);
+/* Rows behind the checkpoint, and behind the floor, in order of their slots;
+ * ERR_INVALID at a gap. */
 MUST_USE enum err paxos_load(struct paxos *p, const struct log_entry *entry);
 void paxos_loaded(struct paxos *p, int64_t now_ns);
 
@@ -109,6 +121,17 @@ uint64_t paxos_promised(const struct paxos *p);
 uint64_t paxos_chosen(const struct paxos *p);
 uint64_t paxos_applied(const struct paxos *p);
 uint64_t paxos_last_slot(const struct paxos *p);
+uint64_t paxos_floor(const struct paxos *p); /* slots to here are not in the log any more */
+/* What the entries applied so far say of the members, for a checkpoint. */
+void paxos_put_membership(const struct paxos *p, struct buffer *bytes);
+/* Whether what comes from this member comes from the directory bound to it. */
+bool paxos_knows(const struct paxos *p, uint32_t member, uint64_t incarnation);
+/* What this replica lacks was cut from the others' logs, or its own state is lost:
+ * it needs the state of another. *ret_from is who has it, 0: anybody may. */
+bool paxos_behind(const struct paxos *p, uint32_t *ret_from);
+/* The log goes on behind its floor, but the state up to there is lost. */
+bool paxos_lost(const struct paxos *p);
+bool paxos_can_install(const struct paxos *p, uint64_t slot);
 /* Walks the invariants; NULL, or a constant that names the broken one. */
 const char *paxos_check(const struct paxos *p);
 

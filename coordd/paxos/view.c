@@ -91,11 +91,38 @@ uint64_t paxos_last_slot(const struct paxos *p)
     return p->acceptor.log.last;
 }
 
+uint64_t paxos_floor(const struct paxos *p)
+{
+    return p->acceptor.floor;
+}
+
+bool paxos_lost(const struct paxos *p)
+{
+    return p->lost;
+}
+
+bool paxos_knows(const struct paxos *p, uint32_t member, uint64_t incarnation)
+{
+    int index = membership_index(&p->membership, member);
+
+    return index >= 0 &&
+           (p->membership.bound[index] == 0 || p->membership.bound[index] == incarnation);
+}
+
+void paxos_put_membership(const struct paxos *p, struct buffer *bytes)
+{
+    membership_save(&p->membership, bytes);
+}
+
 const char *paxos_check(const struct paxos *p)
 {
     const struct acceptor *a = &p->acceptor;
     const struct log *log = &a->log;
 
+    if (a->floor > a->chosen)
+        return "the log was cut above what is chosen";
+    if (p->lost && p->role != PAXOS_FOLLOWER)
+        return "stands or leads without a state";
     if (p->applied > a->chosen)
         return "applied above chosen";
     if (a->chosen > a->held)

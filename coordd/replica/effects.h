@@ -42,7 +42,10 @@ enum effect_kind {
     EFFECT_HALT,            /* .text: stop the process now; going on would be unsafe */
 };
 
-enum { CHECKPOINT_READERS_MAX = 2 };
+enum {
+    CHECKPOINT_READERS_MAX = 2,
+    CHECKPOINT_PUTS_MAX = 8, /* not yet spoken of by CHECKPOINT_TAKEN, but for a last lot */
+};
 
 /* How a stream ends, in gRPC's terms. */
 enum stream_status {

@@ -16,26 +16,28 @@
 #include "libcoord/base/bytes.h"
 
 enum replica_event_kind {
-    REPLICA_EVENT_TIME,            /* now_ns has come; also to be sent once after loading */
-    REPLICA_EVENT_PEER_LINK,       /* .peer, .link */
-    REPLICA_EVENT_PEER_MESSAGE,    /* .peer, .bytes: one Envelope */
-    REPLICA_EVENT_PERSISTED,       /* .sequence: all persist effects up to it are durable */
-    REPLICA_EVENT_PERSIST_FULL,    /* .sequence: it and all later ones handed out so far were NOT
-                                      written (no space) and never will be; the core hands
-                                      them out anew, with new sequences, when it tries again */
-    REPLICA_EVENT_LOG_READ,        /* .token, .entries: answer to EFFECT_READ_LOG */
-    REPLICA_EVENT_CHECKPOINTED,    /* .slot: the checkpoint of it is durable, whole */
-    REPLICA_EVENT_CHECKPOINT_LOST, /* no space: nothing of the one under way was kept, and what was
-                                      handed out for it until now will not be */
-    REPLICA_EVENT_CHECKPOINT_READ, /* .token, .slot, .bytes, .about, .last: answer to
-                                      EFFECT_READ_CHECKPOINT; slot 0: there is none */
-    REPLICA_EVENT_STREAM_OPENED,   /* .stream, .stream_kind, .principal */
-    REPLICA_EVENT_STREAM_MESSAGE,  /* .stream, .bytes: one message of the stream's type */
-    REPLICA_EVENT_STREAM_CLOSED,   /* .stream: gone for whatever reason; never named again */
-    REPLICA_EVENT_STREAM_LAGS,     /* .stream: STREAM_LAG_BYTES or more wait to leave */
-    REPLICA_EVENT_STREAM_DRAINED,  /* .stream: after that, all has left */
-    REPLICA_EVENT_STOP,            /* the process is about to stop: a leader gives its lease up so
-                                      that the others need not wait for it to run out */
+    REPLICA_EVENT_TIME,             /* now_ns has come; also to be sent once after loading */
+    REPLICA_EVENT_PEER_LINK,        /* .peer, .link */
+    REPLICA_EVENT_PEER_MESSAGE,     /* .peer, .bytes: one Envelope */
+    REPLICA_EVENT_PERSISTED,        /* .sequence: all persist effects up to it are durable */
+    REPLICA_EVENT_PERSIST_FULL,     /* .sequence: it and all later ones handed out so far were NOT
+                                       written (no space) and never will be; the core hands
+                                       them out anew, with new sequences, when it tries again */
+    REPLICA_EVENT_LOG_READ,         /* .token, .entries: answer to EFFECT_READ_LOG */
+    REPLICA_EVENT_CHECKPOINT_TAKEN, /* the oldest EFFECT_CHECKPOINT_PUT not yet spoken of is
+                                       written, if not durable: at most CHECKPOINT_PUTS_MAX wait */
+    REPLICA_EVENT_CHECKPOINTED,     /* .slot: the checkpoint of it is durable, whole */
+    REPLICA_EVENT_CHECKPOINT_LOST,  /* no space: nothing of the one under way was kept, and what was
+                                       handed out for it until now will not be */
+    REPLICA_EVENT_CHECKPOINT_READ,  /* .token, .slot, .bytes, .about, .last: answer to
+                                       EFFECT_READ_CHECKPOINT; slot 0: there is none */
+    REPLICA_EVENT_STREAM_OPENED,    /* .stream, .stream_kind, .principal */
+    REPLICA_EVENT_STREAM_MESSAGE,   /* .stream, .bytes: one message of the stream's type */
+    REPLICA_EVENT_STREAM_CLOSED,    /* .stream: gone for whatever reason; never named again */
+    REPLICA_EVENT_STREAM_LAGS,      /* .stream: STREAM_LAG_BYTES or more wait to leave */
+    REPLICA_EVENT_STREAM_DRAINED,   /* .stream: after that, all has left */
+    REPLICA_EVENT_STOP,             /* the process is about to stop: a leader gives its lease up so
+                                       that the others need not wait for it to run out */
 };
 
 enum replica_link {

@@ -8,14 +8,17 @@
  *   watches.c   who is to be told of what, and telling it
  *   catch_up.c  watches that come back, and slow readers
  *   delays.c    locks whose holder died, at the leader
- *   hand_over.c leadership that is passed on by request */
+ *   hand_over.c leadership that is passed on by request
+ *   checkpoint.c, transfer.c   the state, saved and sent: headers of their own */
 #ifndef COORD_REPLICA_INNER_H
 #define COORD_REPLICA_INNER_H
 
 #include "coord/v1/coord.pb-c.h"
 #include "coordd/paxos/paxos.h"
 #include "coordd/replica/batch.h"
+#include "coordd/replica/checkpoint.h"
 #include "coordd/replica/replica.h"
+#include "coordd/replica/transfer.h"
 #include "coordd/state/arena.h"
 #include "coordd/state/state.h"
 #include "libcoord/base/avl.h"
@@ -119,6 +122,9 @@ struct replica {
     struct paxos_effects owed;
     struct state *state;
     struct state_output said;
+    struct checkpointer checkpoint;
+    struct checkpoint_about loading; /* of the checkpoint that is being loaded */
+    struct transfers transfers;
     struct arena arena;
     struct buffer scratch;
 

@@ -23,6 +23,8 @@ struct packed {
     Coord__V1__Fetch fetch;
     Coord__V1__Fetched fetched;
     Coord__V1__Relinquish relinquish;
+    Coord__V1__Transfer transfer;
+    Coord__V1__Transferred transferred;
     Coord__V1__Entry entries[MESSAGE_ENTRIES_MAX];
     Coord__V1__Entry *pointers[MESSAGE_ENTRIES_MAX];
 };
@@ -100,6 +102,24 @@ static void put_fetched(struct packed *p, const struct message *m)
     p->message.body_case = COORD__V1__MESSAGE__BODY_FETCHED;
 }
 
+static void put_transferred(struct packed *p, const struct message *m)
+{
+    Coord__V1__Transferred *t = &p->transferred;
+
+    coord__v1__transferred__init(t);
+    t->number = m->number;
+    t->chunk = m->chunk;
+    t->slot = m->first_slot;
+    t->records.data = m->records->data;
+    t->records.len = m->records->length;
+    t->about.data = m->about->data;
+    t->about.len = m->about->length;
+    t->last = m->done;
+    t->checksum = hash_bytes(m->first_slot, blob_slice(m->records));
+    p->message.transferred = t;
+    p->message.body_case = COORD__V1__MESSAGE__BODY_TRANSFERRED;
+}
+
 static void put_small(struct packed *p, const struct message *m)
 {
     switch (m->kind) {
@@ -147,10 +167,18 @@ static void put_small(struct packed *p, const struct message *m)
         p->message.relinquish = &p->relinquish;
         p->message.body_case = COORD__V1__MESSAGE__BODY_RELINQUISH;
         break;
+    case MESSAGE_TRANSFER:
+        coord__v1__transfer__init(&p->transfer);
+        p->transfer.number = m->number;
+        p->transfer.chunk = m->chunk;
+        p->message.transfer = &p->transfer;
+        p->message.body_case = COORD__V1__MESSAGE__BODY_TRANSFER;
+        break;
     case MESSAGE_PROMISE:
     case MESSAGE_ACCEPT:
     case MESSAGE_ACCEPTED:
     case MESSAGE_FETCHED:
+    case MESSAGE_TRANSFERRED:
         CHECK(!"not a small message");
     }
 }
@@ -166,6 +194,8 @@ static void put_message(struct packed *p, const struct message *m)
         put_accepted(p, m);
     else if (m->kind == MESSAGE_FETCHED)
         put_fetched(p, m);
+    else if (m->kind == MESSAGE_TRANSFERRED)
+        put_transferred(p, m);
     else
         put_small(p, m);
 }
@@ -269,6 +299,22 @@ static bool in_range(const struct message *m)
     return m->lease_ms <= PEER_LEASE_MS_MAX;
 }
 
+static bool take_transferred(struct message *m, const Coord__V1__Transferred *t)
+{
+    struct slice records = slice_of(t->records.data, t->records.len);
+
+    m->kind = MESSAGE_TRANSFERRED;
+    m->number = t->number;
+    m->chunk = t->chunk;
+    m->first_slot = t->slot;
+    m->done = t->last;
+    if (t->checksum != hash_bytes(t->slot, records))
+        return false;
+    m->records = blob_copy(records);
+    m->about = blob_copy(slice_of(t->about.data, t->about.len));
+    return true;
+}
+
 static bool take_message(struct message *m, const Coord__V1__Message *p)
 {
     switch (p->body_case) {
@@ -316,6 +362,13 @@ static bool take_message(struct message *m, const Coord__V1__Message *p)
         m->ballot = p->relinquish->ballot;
         m->number = p->relinquish->heir;
         return true;
+    case COORD__V1__MESSAGE__BODY_TRANSFER:
+        m->kind = MESSAGE_TRANSFER;
+        m->number = p->transfer->number;
+        m->chunk = p->transfer->chunk;
+        return true;
+    case COORD__V1__MESSAGE__BODY_TRANSFERRED:
+        return take_transferred(m, p->transferred);
     default:
         return false;
     }

@@ -25,7 +25,9 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
                               .log_keep_entries = config->log_keep_entries,
                               .seed = config->seed,
                               .promised = durable->promised,
-                              .longest_lease_ms = durable->longest_lease_ms};
+                              .longest_lease_ms = durable->longest_lease_ms,
+                              .floor = durable->floor,
+                              .last_slot = durable->last_slot};
     struct paxos *paxos;
     struct replica *r;
 
@@ -44,6 +46,7 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
     r->paxos = paxos;
     paxos_effects_init(&r->owed);
     r->state = state_new(config->cell);
+    checkpoint_init(&r->checkpoint, &r->config);
     state_output_init(&r->said);
     arena_init(&r->arena, ARENA_BYTES_MAX);
     list_init(&r->dirty);
@@ -79,6 +82,7 @@ void replica_free(struct replica *r)
     buffer_release(&r->scratch);
     arena_release(&r->arena);
     state_output_release(&r->said);
+    transfer_release(r);
     state_free(r->state);
     paxos_effects_release(&r->owed);
     paxos_free(r->paxos);
@@ -127,6 +131,8 @@ void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *
     ret->chosen = paxos_chosen(r->paxos);
     ret->applied = paxos_applied(r->paxos);
     ret->last_slot = paxos_last_slot(r->paxos);
+    ret->checkpoint = r->checkpoint.slot;
+    ret->floor = paxos_floor(r->paxos);
     ret->revision = state_revision(r->state);
     state_hash(r->state, ret->state_hash);
     ret->serving = r->leading && paxos_lease_valid(r->paxos, now_ns);
@@ -149,12 +155,13 @@ void replica_note(struct replica *r, enum note_kind note, uint64_t number, const
 static void put_persist(struct replica *r, struct paxos_persist *p)
 {
     static const enum effect_kind kinds[] = {EFFECT_PERSIST_PROMISE, EFFECT_PERSIST_ENTRY,
-                                             EFFECT_PERSIST_LEASE};
+                                             EFFECT_PERSIST_LEASE, EFFECT_PERSIST_FLOOR};
     struct effect *e = effects_add(r->out, kinds[p->kind]);
 
     e->sequence = p->sequence;
     e->ballot = p->ballot;
     e->lease_ms = p->lease_ms;
+    e->last_slot = p->floor;
     e->entry = p->entry; /* the reference moves */
     p->entry.value = NULL;
 }
@@ -188,6 +195,11 @@ static void put_note(struct replica *r, const struct paxos_note *note)
     case PAXOS_NOTE_FULL:
         replica_note(r, NOTE_WARNING, note->member,
                      "no space on disk: taking nothing new until there is");
+        break;
+    case PAXOS_NOTE_BEHIND:
+        replica_note(r, NOTE_WARNING, note->member,
+                     "away for too long: what is missing was cut from the log of the member; its "
+                     "state is fetched");
         break;
     case PAXOS_NOTE_STALLED:
         replica_note(r, NOTE_WARNING, note->member,
@@ -238,6 +250,7 @@ static void deliver(struct replica *r, uint64_t slot)
 
 static void apply(struct replica *r, const struct log_entry *entry)
 {
+    checkpoint_applied(r, entry);
     if (entry->kind == ENTRY_BATCH) {
         state_apply(r->state, blob_slice(entry->value), &r->said);
         if (leads_still(r))
@@ -257,6 +270,39 @@ static void apply_chosen(struct replica *r)
 
     while ((entry = paxos_next_chosen(r->paxos, &r->owed)) != NULL)
         apply(r, entry);
+}
+
+enum err replica_load_checkpoint(struct replica *r, uint64_t slot, struct slice about,
+                                 const char **ret_why)
+{
+    struct checkpoint_about *c = &r->loading;
+
+    *ret_why = "what the checkpoint says of itself is damaged";
+    if (!checkpoint_read_about(about, c) || c->slot != slot ||
+        paxos_load_checkpoint(r->paxos, slot, c->membership, ret_why) != ERR_OK)
+        return ERR_INVALID;
+    c->membership = slice_of(NULL, 0);
+    *ret_why = NULL;
+    return ERR_OK;
+}
+
+enum err replica_load_record(struct replica *r, struct slice key, struct slice value)
+{
+    return state_load_record(r->state, key, value);
+}
+
+enum err replica_load_checkpoint_end(struct replica *r)
+{
+    uint64_t hash[2];
+
+    if (state_loaded(r->state) != ERR_OK)
+        return ERR_INVALID;
+    state_hash(r->state, hash);
+    if (hash[0] != r->loading.hash[0] || hash[1] != r->loading.hash[1])
+        return ERR_INVALID;
+    r->checkpoint.slot = r->checkpoint.slot_before = r->loading.slot;
+    r->checkpoint.whole = false;
+    return ERR_OK;
 }
 
 enum err replica_load_entry(struct replica *r, const struct log_entry *entry)
@@ -368,6 +414,12 @@ static void peer_message(struct replica *r, const struct replica_event *e)
         replica_note(r, NOTE_PEER, e->peer, "sent what is not a message of this cell; dropped");
         return;
     }
+    if (message.kind == MESSAGE_TRANSFER || message.kind == MESSAGE_TRANSFERRED) {
+        if (paxos_knows(r->paxos, envelope.from, envelope.incarnation))
+            transfer_message(r, envelope.from, &message);
+        message_release(&message);
+        return;
+    }
     pe.from = envelope.from;
     pe.incarnation = envelope.incarnation;
     pe.message = &message;
@@ -405,6 +457,21 @@ static void dispatch(struct replica *r, const struct replica_event *e)
         pe.entries = e->entries;
         pe.entries_count = e->entries_count;
         break;
+    case REPLICA_EVENT_CHECKPOINT_TAKEN:
+        checkpoint_taken(r);
+        transfer_room(r);
+        return;
+    case REPLICA_EVENT_CHECKPOINTED:
+        if (!transfer_saved(r, e->slot))
+            checkpoint_saved(r, e->slot);
+        return;
+    case REPLICA_EVENT_CHECKPOINT_LOST:
+        transfer_lost(r);
+        checkpoint_lost(r);
+        return;
+    case REPLICA_EVENT_CHECKPOINT_READ:
+        transfer_read(r, e);
+        return;
     case REPLICA_EVENT_STREAM_OPENED:
         streams_opened(r, e);
         return;
@@ -468,6 +535,8 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
     if (r->now_ns >= paxos_wake_at(r->paxos))
         on_time(r); /* whoever leads no longer must know before it serves */
     dispatch(r, event);
+    transfer_step(r);
+    apply_chosen(r);
     drain(r);
     follow_leadership(r);
     if (r->leading) {
@@ -475,12 +544,14 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
         follow_leadership(r);
     }
     streams_flush(r);
+    checkpoint_step(r);
     tell_role(r);
     r->last_step_ns = r->now_ns;
     out->wake_at_ns = paxos_wake_at(r->paxos);
     if (r->leading)
         out->wake_at_ns = ns_min(ns_min(out->wake_at_ns, r->progress_at_ns),
                                  ns_min(leases_wake_at(r), delays_wake_at(r)));
+    out->wake_at_ns = ns_min(out->wake_at_ns, ns_min(checkpoint_wake_at(r), transfer_wake_at(r)));
     r->wake_at_ns = out->wake_at_ns;
     r->out = NULL;
 }

@@ -319,7 +319,7 @@ void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__
         streams_answer_status(r, s, q->seq, true, COORD__V1__STATUS__INVALID, "read: has no kind");
         return;
     }
-    if (freshness == COORD__V1__FRESHNESS__STALE && has_room(r, s)) {
+    if (freshness == COORD__V1__FRESHNESS__STALE && has_room(r, s) && !paxos_lost(r->paxos)) {
         serve(r, s, q->seq, q->read);
         return;
     }
@@ -394,7 +394,7 @@ void requests_execute(struct replica *r, struct client_stream *s,
 
     if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST_READ &&
         ((r->leading && !r->handing_over) || m->read->op_case == COORD__V1__READ__OP_STATUS ||
-         m->read->freshness == COORD__V1__FRESHNESS__STALE)) {
+         (m->read->freshness == COORD__V1__FRESHNESS__STALE && !paxos_lost(r->paxos)))) {
         Coord__V1__Request q = COORD__V1__REQUEST__INIT;
 
         q.kind_case = COORD__V1__REQUEST__KIND_READ;

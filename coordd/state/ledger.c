@@ -34,7 +34,7 @@ static void free_removed(struct ledger *l, struct ledger_removed *removed)
     free(removed);
 }
 
-static void forget_removed(struct ledger *l)
+void ledger_forget_removed(struct ledger *l)
 {
     struct avl_node *first;
     while ((first = avl_first(&l->removed)) != NULL)
@@ -43,7 +43,7 @@ static void forget_removed(struct ledger *l)
 
 void ledger_release(struct ledger *l)
 {
-    forget_removed(l);
+    ledger_forget_removed(l);
     free(l->touched.list);
     free(l->dirty.list);
     buffer_release(&l->scratch);
@@ -209,7 +209,7 @@ void ledger_clean(struct ledger *l)
         l->dirty.list[i]->stored = 1;
     }
     l->dirty.count = 0;
-    forget_removed(l);
+    ledger_forget_removed(l);
 }
 
 /* While changes are put in order. */
@@ -268,4 +268,57 @@ void ledger_changes(const struct state *s, ledger_take *take, void *context)
     buffer_release(&value);
     buffer_release(&keys);
     free(changes);
+}
+
+/* ---- piece by piece ---- */
+
+size_t ledger_changes_count(const struct ledger *l)
+{
+    return l->dirty.count + l->removed.count;
+}
+
+static size_t take_removed(struct ledger *l, ledger_take *take, void *context)
+{
+    struct ledger_removed *removed =
+        container_of(avl_first(&l->removed), struct ledger_removed, by_key);
+    size_t length = removed->key.length;
+    take(context, removed->key, slice_of(NULL, 0));
+    free_removed(l, removed);
+    return length;
+}
+
+static size_t take_dirty(struct state *s, struct buffer *value, ledger_take *take, void *context)
+{
+    struct ledger *l = &s->ledger;
+    struct record *r = l->dirty.list[l->dirty.count - 1];
+    buffer_clear(&l->scratch);
+    record_put_key(s, r, &l->scratch);
+    buffer_clear(value);
+    buffer_extend(value, 0); /* so that an empty value is not NULL */
+    record_put_value(s, r, value);
+    take(context, buffer_slice(&l->scratch), buffer_slice(value));
+    undirty(l, r);
+    r->stored = 1;
+    return l->scratch.length + value->length;
+}
+
+void ledger_take_changes(struct state *s, size_t bytes, ledger_take *take, void *context)
+{
+    struct ledger *l = &s->ledger;
+    struct buffer value = BUFFER_INIT;
+    size_t taken = 0;
+    CHECK(l->touched.count == 0);
+    /* What was removed first: a key that comes back is put later than it is removed. */
+    while (l->removed.count > 0 && taken < bytes)
+        taken += take_removed(l, take, context);
+    while (l->dirty.count > 0 && taken < bytes)
+        taken += take_dirty(s, &value, take, context);
+    buffer_release(&value);
+}
+
+void ledger_unclean(struct ledger *l, struct record *r)
+{
+    r->stored = 0;
+    if (r->dirty == 0)
+        r->dirty = list_add(&l->dirty, r) & 0xfffffffu;
 }

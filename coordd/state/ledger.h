@@ -50,6 +50,13 @@ typedef void ledger_take(void *context, struct slice key, struct slice value);
 /* What changed since, in key order; removed keys have a value of NULL. */
 void ledger_changes(const struct state *s, ledger_take *take, void *context);
 
+size_t ledger_changes_count(const struct ledger *l);
+/* Some of them, until their bytes reach `bytes`; they are clean then. */
+void ledger_take_changes(struct state *s, size_t bytes, ledger_take *take, void *context);
+/* The checkpoint is gone: of the record nothing is stored. */
+void ledger_unclean(struct ledger *l, struct record *r);
+void ledger_forget_removed(struct ledger *l);
+
 /* Adds the record's hash, lane by lane. */
 void ledger_hash(uint64_t sum[2], struct slice key, struct slice value);
 

@@ -206,6 +206,14 @@ void state_records(const struct state *s, state_record *take, void *context);
  * state_clean, in key order. */
 void state_dirty_records(const struct state *s, state_record *take, void *context);
 void state_clean(struct state *s);
+/* How many of those there are; and some of them, in no order, at least one if there
+ * are any, until the keys and values taken reach `bytes`: they are clean from then
+ * on. Between two batches. So a checkpoint is written in pieces while the state goes
+ * on changing: once none is left, what was taken is the state as it then is. */
+size_t state_changes(const struct state *s);
+void state_take_changes(struct state *s, size_t bytes, state_record *take, void *context);
+/* The last checkpoint does not count any more: everything is to be written. */
+void state_unclean(struct state *s);
 /* Build a state from records in key order, all of them, into a state that is new;
  * ERR_INVALID if they are no state, which is then good for state_free only. */
 MUST_USE enum err state_load_record(struct state *s, struct slice key, struct slice value);

@@ -1,0 +1,211 @@
+/* checkpoint.c - the state, saved piece by piece while it goes on changing.
+ *
+ * In each step some of what changed is handed to the checkpoint's thread, and
+ * counts as saved; what changes again is handed over again. As soon as nothing is
+ * left, what was handed over is the state as it is at that moment, and the
+ * transaction is committed under the slot applied last. So nothing is copied, no
+ * step does more than a little, and the work grows with what changed. Should
+ * changes come faster than they are written, a last lot is handed over at once.
+ *
+ * Behind a durable checkpoint the log is cut, but for what those who were away
+ * for a moment may ask for, and not above a checkpoint that is being sent. */
+#include "coordd/replica/checkpoint.h"
+
+#include "coordd/replica/chunk.h"
+#include "coordd/replica/inner.h"
+
+enum {
+    CHECKPOINT_SLOTS = 50000, /* defaults of the configuration */
+    CHECKPOINT_BYTES = 32 * 1024 * 1024,
+    LOG_KEEP_SLOTS = 20000,
+    STEP_BYTES = 64 * 1024, /* of changes handed over in one step */
+    LAST_LOT = 2048,        /* so few changes are handed over at once */
+    PATIENCE_TURNS = 3,     /* what there was at first, so often over: hand all over */
+    RETRY_MS = 5000,        /* when there was no space */
+    ABOUT_VERSION = 1,
+};
+
+void checkpoint_init(struct checkpointer *c, struct replica_config *config)
+{
+    *c = (struct checkpointer){.phase = CHECKPOINT_IDLE, .whole = true};
+    if (config->checkpoint_slots == 0)
+        config->checkpoint_slots = CHECKPOINT_SLOTS;
+    if (config->checkpoint_bytes == 0)
+        config->checkpoint_bytes = CHECKPOINT_BYTES;
+    if (config->log_keep_slots == 0)
+        config->log_keep_slots = LOG_KEEP_SLOTS;
+}
+
+/* ---- what is kept beside the records ---- */
+
+void checkpoint_put_about(const struct replica *r, struct buffer *about)
+{
+    struct buffer membership = BUFFER_INIT;
+    uint64_t hash[2];
+
+    state_hash(r->state, hash);
+    paxos_put_membership(r->paxos, &membership);
+    buffer_put_u32(about, ABOUT_VERSION);
+    buffer_put_u64(about, paxos_applied(r->paxos));
+    buffer_put_u64(about, hash[0]);
+    buffer_put_u64(about, hash[1]);
+    buffer_put_slice(about, buffer_slice(&membership));
+    buffer_release(&membership);
+}
+
+bool checkpoint_read_about(struct slice bytes, struct checkpoint_about *ret)
+{
+    struct reader r = reader_of(bytes);
+    uint32_t version = reader_u32(&r);
+
+    ret->slot = reader_u64(&r);
+    ret->hash[0] = reader_u64(&r);
+    ret->hash[1] = reader_u64(&r);
+    ret->membership = reader_slice(&r);
+    return reader_done(&r) && version == ABOUT_VERSION && ret->slot > 0;
+}
+
+/* ---- writing ---- */
+
+void checkpoint_applied(struct replica *r, const struct log_entry *entry)
+{
+    r->checkpoint.slots++;
+    r->checkpoint.bytes += entry->value->length;
+}
+
+static void put(void *chunk, struct slice key, struct slice value)
+{
+    if (value.data == NULL)
+        chunk_remove(chunk, key);
+    else
+        chunk_put(chunk, key, value);
+}
+
+static void hand_over(struct replica *r, size_t bytes)
+{
+    struct checkpointer *c = &r->checkpoint;
+    struct buffer chunk = BUFFER_INIT;
+    size_t before = state_changes(r->state);
+
+    state_take_changes(r->state, bytes, put, &chunk);
+    c->handed_over += before - state_changes(r->state);
+    effects_add(r->out, EFFECT_CHECKPOINT_PUT)->bytes = blob_copy(buffer_slice(&chunk));
+    c->puts++;
+    buffer_release(&chunk);
+}
+
+static void commit(struct replica *r)
+{
+    struct checkpointer *c = &r->checkpoint;
+    struct buffer about = BUFFER_INIT;
+    struct effect *e = effects_add(r->out, EFFECT_CHECKPOINT_COMMIT);
+
+    checkpoint_put_about(r, &about);
+    e->last_slot = paxos_applied(r->paxos);
+    e->bytes = blob_copy(buffer_slice(&about));
+    buffer_release(&about);
+    c->phase = CHECKPOINT_COMMITTING;
+}
+
+static void begin(struct replica *r)
+{
+    struct checkpointer *c = &r->checkpoint;
+
+    effects_add(r->out, EFFECT_CHECKPOINT_BEGIN)->whole = c->whole;
+    c->whole = false;
+    c->phase = CHECKPOINT_WRITING;
+    c->slots = c->bytes = 0;
+    c->handed_over = 0;
+    c->at_first = state_changes(r->state);
+}
+
+static bool is_due(const struct replica *r)
+{
+    const struct checkpointer *c = &r->checkpoint;
+
+    return c->phase == CHECKPOINT_IDLE && r->transfers.in.phase == TRANSFER_NONE &&
+           !paxos_lost(r->paxos) && r->now_ns >= c->retry_at_ns &&
+           (c->slots >= r->config.checkpoint_slots || c->bytes >= r->config.checkpoint_bytes);
+}
+
+void checkpoint_step(struct replica *r)
+{
+    struct checkpointer *c = &r->checkpoint;
+    size_t left;
+
+    if (is_due(r))
+        begin(r);
+    if (c->phase != CHECKPOINT_WRITING || r->transfers.in.phase != TRANSFER_NONE)
+        return;
+    left = state_changes(r->state);
+    if (left > LAST_LOT && c->handed_over <= c->at_first * PATIENCE_TURNS) {
+        if (c->puts < CHECKPOINT_PUTS_MAX)
+            hand_over(r, STEP_BYTES);
+        return;
+    }
+    while (state_changes(r->state) > 0)
+        hand_over(r, CHUNK_BYTES);
+    commit(r);
+}
+
+int64_t checkpoint_wake_at(const struct replica *r)
+{
+    const struct checkpointer *c = &r->checkpoint;
+
+    if (c->phase == CHECKPOINT_WRITING && c->puts < CHECKPOINT_PUTS_MAX &&
+        r->transfers.in.phase == TRANSFER_NONE)
+        return r->now_ns;
+    return NEVER_NS;
+}
+
+/* ---- what the storage says ---- */
+
+/* Slots to here may be forgotten. */
+static void cut(struct replica *r)
+{
+    struct checkpointer *c = &r->checkpoint;
+    struct paxos_event e = {.kind = PAXOS_EVENT_CUT, .now_ns = r->now_ns};
+    uint64_t keep = r->config.log_keep_slots;
+
+    e.slot = c->slot > keep ? c->slot - keep : 0;
+    if (e.slot < c->slot_before)
+        e.slot = c->slot_before;
+    e.slot = e.slot < transfer_holds(r) ? e.slot : transfer_holds(r);
+    if (e.slot > paxos_floor(r->paxos))
+        paxos_step(r->paxos, &e, &r->owed);
+}
+
+void checkpoint_saved(struct replica *r, uint64_t slot)
+{
+    struct checkpointer *c = &r->checkpoint;
+
+    c->phase = CHECKPOINT_IDLE;
+    c->slot_before = c->slot;
+    c->slot = slot;
+    cut(r);
+}
+
+void checkpoint_taken(struct replica *r)
+{
+    if (r->checkpoint.puts > 0)
+        r->checkpoint.puts--;
+}
+
+void checkpoint_forget(struct replica *r)
+{
+    state_unclean(r->state);
+    r->checkpoint.whole = true;
+    r->checkpoint.phase = CHECKPOINT_IDLE;
+}
+
+void checkpoint_lost(struct replica *r)
+{
+    struct checkpointer *c = &r->checkpoint;
+
+    replica_note(r, NOTE_WARNING, c->slot,
+                 "no space for a checkpoint; the last one is of the slot");
+    checkpoint_forget(r);
+    c->puts = 0;
+    c->slots = r->config.checkpoint_slots; /* it stays due */
+    c->retry_at_ns = r->now_ns + ms_to_ns(RETRY_MS);
+}

@@ -1,0 +1,47 @@
+/* checkpoint.h - when the state is saved, and how far; see checkpoint.c. */
+#ifndef COORD_REPLICA_CHECKPOINT_H
+#define COORD_REPLICA_CHECKPOINT_H
+
+#include "coordd/replica/replica.h"
+
+struct replica;
+
+enum checkpoint_phase {
+    CHECKPOINT_IDLE,
+    CHECKPOINT_WRITING,
+    CHECKPOINT_COMMITTING, /* all is handed over; the storage has not spoken */
+    CHECKPOINT_TAKEN_OVER, /* a transfer from a peer is being written */
+};
+
+struct checkpointer {
+    enum checkpoint_phase phase;
+    uint64_t slot;                /* of the last durable one, 0: none */
+    uint64_t slot_before;         /* of the one before it */
+    bool whole;                   /* the next one has to be */
+    uint64_t slots, bytes;        /* applied since the last one began */
+    uint32_t puts;                /* handed over and not yet written */
+    size_t at_first, handed_over; /* changes, of the one under way */
+    int64_t retry_at_ns;
+};
+
+/* What a checkpoint says of itself. */
+struct checkpoint_about {
+    uint64_t slot;
+    uint64_t hash[2];
+    struct slice membership; /* borrowed */
+};
+
+/* Puts defaults into the configuration. */
+void checkpoint_init(struct checkpointer *c, struct replica_config *config);
+void checkpoint_put_about(const struct replica *r, struct buffer *about);
+bool checkpoint_read_about(struct slice bytes, struct checkpoint_about *ret);
+void checkpoint_applied(struct replica *r, const struct log_entry *entry);
+void checkpoint_step(struct replica *r); /* at the end of each */
+int64_t checkpoint_wake_at(const struct replica *r);
+void checkpoint_taken(struct replica *r);
+void checkpoint_saved(struct replica *r, uint64_t slot);
+void checkpoint_lost(struct replica *r);
+/* What was handed over so far does not count; the next one is whole. */
+void checkpoint_forget(struct replica *r);
+
+#endif
