@@ -169,8 +169,9 @@ void dispatch_results(struct dispatch *d, struct coord_session *s)
     move_all(&i->results, &s->results);
     pthread_mutex_lock(&d->mutex);
     s->results_queued_count++;
-    push(d, i);
+    list_append(&d->queue, &i->link);
     pthread_mutex_unlock(&d->mutex);
+    pthread_cond_broadcast(&d->changed); /* now it need not wait for the mutex */
 }
 
 void dispatch_settle(struct dispatch *d, struct coord_session *s)
