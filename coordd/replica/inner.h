@@ -32,10 +32,13 @@ enum {
     STREAM_PARKED_BYTES_MAX = 1024 * 1024, /* of them; beyond it THROTTLED */
     /* Sent on a stream in one step; beyond it the stream ends. */
     STREAM_STEP_BYTES_MAX = 8 * 1024 * 1024,
-    KEEPALIVE_BEATS_MAX = 8192,      /* in one message; more end the stream */
-    PROGRESS_MS = 5000,              /* between two marks to a stream with watches */
-    CATCH_UP_EVENTS_MAX = 20000,     /* of the history, looked at for one watch; else RESYNC */
-    CATCH_UP_BYTES_MAX = 512 * 1024, /* sent to it at once; else RESYNC */
+    KEEPALIVE_BEATS_MAX = 8192,  /* in one message; more end the stream */
+    PROGRESS_MS = 5000,          /* between two marks to a stream with watches */
+    CATCH_UP_EVENTS_MAX = 20000, /* of the history, looked at for a stream; else RESYNC */
+    /* Events of one step, beyond which its stream lags: behind a whole revision,
+     * and within one. */
+    STREAM_EVENTS_BYTES_MAX = 4 * 1024 * 1024,
+    STREAM_TORN_BYTES_MAX = 6 * 1024 * 1024,
     STREAM_FLUSH_BYTES = 256 * 1024, /* a message to a client is closed at this size */
     PIPELINE_COMMANDS_MIN = 64,      /* a smaller batch waits for the slot under way */
     PIPELINE_BYTES_MIN = 64 * 1024,
@@ -53,9 +56,10 @@ struct client_stream {
     uint8_t random[16];
     bool begun;          /* SESSION: Open or Attach came; EXECUTE: the request came */
     bool closing;        /* its end is under way: what it says is ignored */
+    bool overflown;      /* more was to be sent in this step than may be: it ends with the step */
     uint64_t session;    /* once it is opened or attached */
     uint64_t last_slot;  /* of its last write: later reads wait for it */
-    struct list waiting; /* in replica.waiting while something is parked */
+    struct list waiting; /* in replica.waiting while something is parked or due */
     struct list parked;  /* of struct parked, in the order in which they came */
     uint32_t parked_count;
     size_t parked_bytes;
@@ -64,7 +68,9 @@ struct client_stream {
     uint64_t last_event_revision; /* of the item queued last, 0: no event */
     struct avl watches;           /* of struct watch, by id */
     bool lagging;                 /* too much waits to leave: its watches are told nothing */
-    uint32_t missed_count;        /* watches that missed something meanwhile */
+    uint32_t missed_count;        /* watches that missed something */
+    uint32_t due_count;           /* watches whose asking is not answered yet */
+    uint64_t told_revision;       /* of the event told last as it happened */
     uint64_t progress;            /* every watch was told all up to this revision */
     struct buffer out;
 };
@@ -93,8 +99,12 @@ struct watch {
     uint64_t stream;
     uint64_t id;
     uint64_t told; /* every event up to this revision was told, while it is behind */
+    uint64_t last; /* revision of the event told last as it happened */
+    uint64_t seq;  /* of its asking, while that is due */
     bool content, lock, subtree, children, value;
-    bool missed; /* behind: its stream lags */
+    bool missed; /* behind: it comes back, or its stream lags */
+    bool torn;   /* of the revision behind told, some was told */
+    bool due;    /* its asking is answered once it is not behind any more */
 };
 
 /* The delay of a lock whose holder died; only a leader has them. */
@@ -243,12 +253,18 @@ bool watches_wants(const struct watch *w, enum state_event_kind kind, struct sli
 void watches_send(struct replica *r, struct client_stream *s, const struct watch *w, uint32_t kind,
                   uint64_t revision, struct slice path, struct slice stat);
 
+/* The answer to its asking: the present state. */
+void watches_answer(struct replica *r, struct client_stream *s, struct watch *w);
+
 /* catch_up.c */
-/* Tell a watch all that came after w->told, or RESYNC. */
-void catch_up_watch(struct replica *r, struct client_stream *s, struct watch *w);
+/* Every event after `told` is still to be told. */
+void catch_up_later(struct client_stream *s, struct watch *w, uint64_t told);
+/* Tell the watches that are behind what they missed, as far as there is room, or RESYNC. */
 void catch_up_stream(struct replica *r, struct client_stream *s);
-/* Before an answer leaves on a stream that lags. */
+/* Before an answer leaves: no watch may be behind. */
 void catch_up_before_answer(struct replica *r, struct client_stream *s);
+/* Answer those who asked for watches, once none is behind. */
+void catch_up_due(struct replica *r, struct client_stream *s);
 void catch_up_tick(struct replica *r); /* progress marks */
 
 /* delays.c */

@@ -237,7 +237,7 @@ static void drop(struct client_stream *s, struct parked *p)
     s->parked_count--;
     s->parked_bytes -= p->length;
     list_remove(&p->place);
-    if (s->parked_count == 0)
+    if (s->parked_count == 0 && s->due_count == 0)
         list_remove(&s->waiting);
     free(p);
 }
@@ -364,11 +364,12 @@ static void unpark_stream(struct replica *r, struct client_stream *s)
         struct parked *p = container_of(at, struct parked, place);
 
         if (!ready(r, s, p->wait_slot, p->wait_round))
-            return;
+            break;
         unpark(r, s, slice_of(p->bytes, p->length));
         if (!s->closing) /* ending a stream drops what it had parked */
             drop(s, p);
     }
+    catch_up_due(r, s);
 }
 
 void requests_unpark(struct replica *r)

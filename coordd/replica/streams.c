@@ -65,9 +65,7 @@ static void touched(struct replica *r, struct client_stream *s)
 {
     if (streams_sent(r, s) > STREAM_STEP_BYTES_MAX) {
         buffer_clear(&s->out);
-        streams_end(r, s, STREAM_STATUS_RESOURCE_EXHAUSTED,
-                    "more than a reader can be sent at once");
-        return;
+        s->overflown = true; /* and not ended here: who sends may be going through its watches */
     }
     list_remove(&s->dirty);
     list_append(&r->dirty, &s->dirty);
@@ -77,8 +75,17 @@ void streams_flush(struct replica *r)
 {
     struct list *at;
 
-    while ((at = list_first(&r->dirty)) != NULL)
-        send_out(r, container_of(at, struct client_stream, dirty));
+    while ((at = list_first(&r->dirty)) != NULL) {
+        struct client_stream *s = container_of(at, struct client_stream, dirty);
+
+        if (s->overflown) {
+            list_remove(&s->dirty);
+            streams_end(r, s, STREAM_STATUS_RESOURCE_EXHAUSTED,
+                        "more than a reader can be sent at once");
+        } else {
+            send_out(r, s);
+        }
+    }
 }
 
 /* Close the message at hand if it is large enough. Not between two events of one
@@ -101,7 +108,7 @@ static void item_header(struct client_stream *s, uint32_t field, size_t length)
 void streams_answer(struct replica *r, struct client_stream *s, uint64_t seq, bool read,
                     struct slice answer)
 {
-    if (s->closing)
+    if (s->closing || s->overflown)
         return;
     if (s->kind == REPLICA_STREAM_EXECUTE) {
         buffer_put(&s->out, answer.data, answer.length);
@@ -138,7 +145,7 @@ void streams_answer_status(struct replica *r, struct client_stream *s, uint64_t 
 
 void streams_begun(struct replica *r, struct client_stream *s, struct slice answer)
 {
-    if (s->closing)
+    if (s->closing || s->overflown)
         return;
     item_header(s, ITEM_BEGUN, answer.length);
     buffer_put(&s->out, answer.data, answer.length);
@@ -158,7 +165,7 @@ static void put_slice(struct buffer *b, uint32_t field, struct slice bytes)
 
 void streams_event(struct replica *r, struct client_stream *s, const struct event_text *e)
 {
-    if (s->closing)
+    if (s->closing || s->overflown)
         return;
     cut(r, s, e->revision);
     item_header(s, ITEM_EVENT,

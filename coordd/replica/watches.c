@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "coordd/replica/inner.h"
+#include "coordd/state/path.h"
 #include "libcoord/base/check.h"
 
 static int by_path(const void *key, const struct avl_node *node)
@@ -53,6 +54,10 @@ static void drop(struct replica *r, struct client_stream *s, struct watch *watch
 
     if (watch->missed)
         s->missed_count--;
+    if (watch->due)
+        s->due_count--;
+    if (s->due_count == 0 && s->parked_count == 0)
+        list_remove(&s->waiting);
     avl_remove(&s->watches, &watch->by_id);
     list_remove(&watch->place);
     free(watch);
@@ -130,21 +135,44 @@ void watches_add(struct replica *r, struct client_stream *s, uint64_t seq,
     if (s->watches.count == 0)
         s->progress = state_revision(r->state);
     w = add(r, s, asked);
-    if (asked->known_revision != 0) {
-        w->told = asked->known_revision;
-        catch_up_watch(r, s, w);
+    if (asked->known_revision == 0) {
+        streams_answer(r, s, seq, true, buffer_slice(&bytes));
+        goto out;
     }
-    streams_answer(r, s, seq, true, buffer_slice(&bytes));
+    /* With all others that one message asks for: the history is gone through once. */
+    catch_up_later(s, w, asked->known_revision);
+    w->seq = seq;
+    w->due = true;
+    s->due_count++;
+    list_remove(&s->waiting);
+    list_append(&r->waiting, &s->waiting);
 out:
+    buffer_release(&bytes);
+}
+
+void watches_answer(struct replica *r, struct client_stream *s, struct watch *w)
+{
+    struct buffer bytes = BUFFER_INIT;
+
+    w->due = false;
+    s->due_count--;
+    (void)present_state(r, (char *)w->watched->path, &bytes);
+    streams_answer(r, s, w->seq, true, buffer_slice(&bytes));
     buffer_release(&bytes);
 }
 
 void watches_remove(struct replica *r, struct client_stream *s, uint64_t id)
 {
     struct avl_node *node = avl_find(&s->watches, &id, by_id);
+    struct watch *w = container_of_or_null(node, struct watch, by_id);
+    bool due = w != NULL && w->due;
+    uint64_t seq = due ? w->seq : 0;
 
-    if (node != NULL)
-        drop(r, s, container_of(node, struct watch, by_id));
+    if (w != NULL)
+        drop(r, s, w);
+    if (due)
+        streams_answer_status(r, s, seq, true, COORD__V1__STATUS__CANCELLED,
+                              "watch: taken back before it stood");
 }
 
 void watches_remove_all(struct replica *r, struct client_stream *s)
@@ -156,15 +184,6 @@ void watches_remove_all(struct replica *r, struct client_stream *s)
 }
 
 /* ---- telling ---- */
-
-static struct slice parent_of(struct slice path)
-{
-    size_t length = path.length;
-
-    while (length > 0 && path.data[length - 1] != '/')
-        length--;
-    return slice_of(path.data, length > 1 ? length - 1 : length); /* "/" is its own parent */
-}
 
 bool watches_wants(const struct watch *w, enum state_event_kind kind, struct slice path,
                    uint32_t *ret_kind)
@@ -178,7 +197,7 @@ bool watches_wants(const struct watch *w, enum state_event_kind kind, struct sli
     if (slice_equal(path, name) || (below && w->subtree))
         return lock ? w->lock : w->content;
     if (!below || !w->children || (kind != STATE_EVENT_CREATED && kind != STATE_EVENT_DELETED) ||
-        !slice_equal(parent_of(path), name))
+        !slice_equal(path_parent(path), name))
         return false;
     *ret_kind = kind == STATE_EVENT_CREATED ? COORD__V1__EVENT__KIND__CHILD_ADDED
                                             : COORD__V1__EVENT__KIND__CHILD_REMOVED;
@@ -201,6 +220,31 @@ void watches_send(struct replica *r, struct client_stream *s, const struct watch
     streams_event(r, s, &event);
 }
 
+/* A stream that was sent enough in this step lags from here on. Who was told a
+ * part of this revision is told the rest, unless it is far more than that. */
+static bool has_room(const struct replica *r, struct client_stream *s, uint64_t revision)
+{
+    size_t max = revision == s->told_revision ? STREAM_TORN_BYTES_MAX : STREAM_EVENTS_BYTES_MAX;
+
+    if (!s->lagging && streams_sent(r, s) >= max)
+        s->lagging = true; /* the transport says when it has drained */
+    return !s->lagging;
+}
+
+static void tell(struct replica *r, struct client_stream *s, struct watch *w, uint32_t kind,
+                 const struct state_event *event)
+{
+    if (w->missed)
+        return; /* the history will tell */
+    if (!has_room(r, s, event->revision)) {
+        w->torn = w->last == event->revision;
+        catch_up_later(s, w, event->revision - 1);
+        return;
+    }
+    s->told_revision = w->last = event->revision;
+    watches_send(r, s, w, kind, event->revision, event->path, event->stat);
+}
+
 static void tell_those_at(struct replica *r, struct slice name, const struct state_event *event)
 {
     struct watched *at = watched_at(r, name);
@@ -212,15 +256,8 @@ static void tell_those_at(struct replica *r, struct slice name, const struct sta
         struct client_stream *s = streams_find(r, w->stream);
         uint32_t kind;
 
-        if (s == NULL || !watches_wants(w, event->kind, event->path, &kind))
-            continue;
-        if (!s->lagging) {
-            watches_send(r, s, w, kind, event->revision, event->path, event->stat);
-        } else if (!w->missed) {
-            w->missed = true;
-            w->told = event->revision - 1;
-            s->missed_count++;
-        }
+        if (s != NULL && watches_wants(w, event->kind, event->path, &kind))
+            tell(r, s, w, kind, event);
     }
 }
 
@@ -232,7 +269,7 @@ void watches_tell(struct replica *r, const struct state_event *event)
         return;
     tell_those_at(r, name, event);
     while (name.length > 1) {
-        name = parent_of(name);
+        name = path_parent(name);
         tell_those_at(r, name, event);
     }
 }

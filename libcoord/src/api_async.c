@@ -18,6 +18,7 @@ struct async {
     coord_done_callback *done;
     void *context;
     bool reads;
+    bool always;   /* COORD_ASYNC_MAX is not for this one */
     char *content; /* owned */
     coord_result result;
 };
@@ -53,6 +54,7 @@ static void answered(struct waiter *w, const struct client_effect *e)
     struct coord_session *s = w->context;
     CHECK(e->status != ERR_NOT_LEADER);
     a->result.error = (coord_error)e->status;
+    a->result.revision = e->answer != NULL ? e->answer->revision : 0;
     w->done = true;
     if (e->status != ERR_OK)
         waiter_detail(w, e);
@@ -84,6 +86,7 @@ static struct async *async_new(struct coord_session *s, bool reads, coord_done_c
     a->waiter.detail[0] = '\0';
     a->done = done;
     a->reads = reads;
+    a->always = false;
     a->context = context;
     a->content = NULL;
     a->result = (coord_result){.size = sizeof a->result, .detail = a->waiter.detail};
@@ -101,7 +104,7 @@ static coord_error submit(struct coord_session *s, struct client_event *event, i
     pthread_mutex_lock(&s->mutex);
     if (s->closed) {
         a->result.error = COORD_ERR_EXPIRED;
-    } else if (atomic_load(&s->asyncs_count) < ASYNCS_MAX) {
+    } else if (a->always || atomic_load(&s->asyncs_count) < ASYNCS_MAX) {
         a->waiter.done = false;
         list_append(&s->waiters, &a->waiter.link);
         s->submitting = a;
@@ -153,6 +156,17 @@ coord_error coord_set_async(coord_session *session, const char *path, const void
     return e;
 }
 
+static coord_error get(struct coord_session *s, char *path, int64_t deadline_ms, struct async *a)
+{
+    Coord__V1__Get m = COORD__V1__GET__INIT;
+    Coord__V1__Read read = COORD__V1__READ__INIT;
+    m.path = path;
+    read.op_case = COORD__V1__READ__OP_GET;
+    read.get = &m;
+    struct client_event event = {.kind = CLIENT_EVENT_SUBMIT_READ, .read = &read};
+    return submit(s, &event, deadline_ms, a);
+}
+
 coord_error coord_get_async(coord_session *session, const char *path, int64_t deadline_ms,
                             coord_done_callback *done, void *context)
 {
@@ -160,13 +174,15 @@ coord_error coord_get_async(coord_session *session, const char *path, int64_t de
     coord_error e = begin(session, path, deadline_ms, done, &inside);
     if (e != COORD_OK)
         return e;
-    Coord__V1__Get m = COORD__V1__GET__INIT;
-    Coord__V1__Read read = COORD__V1__READ__INIT;
-    m.path = inside;
-    read.op_case = COORD__V1__READ__OP_GET;
-    read.get = &m;
-    struct client_event event = {.kind = CLIENT_EVENT_SUBMIT_READ, .read = &read};
-    e = submit(session, &event, deadline_ms, async_new(session, true, done, context));
+    e = get(session, inside, deadline_ms, async_new(session, true, done, context));
     free(inside);
     return e;
+}
+
+coord_error async_get_always(struct coord_session *s, char *path, coord_done_callback *done,
+                             void *context)
+{
+    struct async *a = async_new(s, true, done, context);
+    a->always = true;
+    return get(s, path, COORD_FOREVER, a);
 }

@@ -97,6 +97,7 @@ static coord_claim *take_claims(Coord__V1__LockClaim **from, size_t count)
             .pid = from[i]->pid,
             .host = copy(from[i]->host),
             .exclusive = from[i]->mode == COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE,
+            .revoking = from[i]->revoking,
         };
     return claims;
 }
@@ -111,6 +112,7 @@ static void take_locks(void *context, const Coord__V1__Answer *answer)
     l->locks = check_calloc(from->n_locks, sizeof *l->locks);
     l->count = from->n_locks;
     l->more = from->more;
+    l->revision = answer->revision;
     for (size_t i = 0; i < l->count; i++) {
         const Coord__V1__LockState *lock = from->locks[i];
         l->locks[i] = (coord_lock_info){
@@ -120,6 +122,7 @@ static void take_locks(void *context, const Coord__V1__Answer *answer)
             .holders_count = lock->n_holders,
             .waiters = take_claims(lock->waiters, lock->n_waiters),
             .waiters_count = lock->n_waiters,
+            .delay_left_ms = lock->delay_left_ms,
         };
     }
     *ret = l;
@@ -192,6 +195,7 @@ static void take_sessions(void *context, const Coord__V1__Answer *answer)
     l->sessions = check_calloc(from->n_sessions, sizeof *l->sessions);
     l->count = from->n_sessions;
     l->more = from->more;
+    l->revision = answer->revision;
     for (size_t i = 0; i < l->count; i++) {
         const Coord__V1__SessionInfo *s = from->sessions[i];
         l->sessions[i] = (coord_session_info){
@@ -205,6 +209,7 @@ static void take_sessions(void *context, const Coord__V1__Answer *answer)
             .waits_count = s->waits_count,
             .host = copy(s->host),
             .principal = copy(s->principal),
+            .killed = s->killed,
         };
     }
     *ret = l;

@@ -57,7 +57,7 @@ static struct coord_lock *lock_new(struct coord_node *node)
     return lock;
 }
 
-static void lock_free(struct coord_lock *lock)
+void lock_free(struct coord_lock *lock)
 {
     struct coord_session *s = lock->node->session;
     pthread_mutex_lock(&s->mutex);
@@ -71,8 +71,11 @@ void locks_revoked(struct coord_session *s, uint64_t handle)
 {
     for (struct list *at = s->locks.next; at != &s->locks; at = at->next) {
         struct coord_lock *lock = container_of(at, struct coord_lock, place);
-        if (lock->handle == handle)
-            lock->lost = true;
+        if (lock->handle != handle || lock->lost)
+            continue;
+        lock->lost = true;
+        if (lock->handed_out && s->on_loss != NULL)
+            dispatch_loss(&s->client->dispatch, s, lock);
     }
 }
 
@@ -95,6 +98,16 @@ static bool is_revoked(struct coord_lock *lock)
     bool lost = lock->lost;
     pthread_mutex_unlock(&s->mutex);
     return lost;
+}
+
+coord_error lock_hand_out(struct coord_lock *lock)
+{
+    struct coord_session *s = lock->node->session;
+    pthread_mutex_lock(&s->mutex);
+    bool lost = lock->lost;
+    lock->handed_out = !lost;
+    pthread_mutex_unlock(&s->mutex);
+    return lost ? fail(COORD_ERR_NOT_HELD, "the lock was taken by force") : COORD_OK;
 }
 
 static void fill_release(const struct coord_node *node, uint64_t handle, bool clear_content,
@@ -176,8 +189,8 @@ coord_error lock_acquire(struct coord_node *node, const struct lock_wish *wish, 
     coord_error e = acquire(&call, node, lock->handle, wish, &grant);
     lock->sequencer = grant.sequencer;
     lock->generation = grant.generation;
-    if (e == COORD_OK && is_revoked(lock)) /* the session has released it */
-        e = fail(COORD_ERR_NOT_HELD, "the lock was taken by force");
+    if (e == COORD_OK)
+        e = lock_hand_out(lock); /* if not, the session has released it */
     if (e != COORD_OK) {
         atomic_store(&node->holding, 0);
         lock_free(lock);

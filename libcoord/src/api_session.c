@@ -97,6 +97,7 @@ static struct coord_session *session_new(struct coord_client *client,
     }
     s->state = COORD_SESSION_JEOPARDY;
     s->callback = options->callback;
+    s->on_loss = options->on_loss;
     s->context = options->context;
     s->open_deadline_ns = deadline_of(options->deadline_ms);
     pthread_mutex_lock(&client->mutex);

@@ -123,6 +123,14 @@ coord_error call_read(const struct call *c, const Coord__V1__Read *read, call_ta
     return submit(c, &event, take, context);
 }
 
+coord_error call_read_refused(const struct call *c, const Coord__V1__Read *read, call_take *take,
+                              void *context)
+{
+    struct client_event event = {.kind = CLIENT_EVENT_SUBMIT_READ, .read = read};
+    return submit_waiter(c, &event,
+                         (struct waiter){.take = take, .context = context, .take_refused = true});
+}
+
 coord_error call_watch(const struct call *c, const Coord__V1__Watch *watch, call_take *take,
                        void *context)
 {

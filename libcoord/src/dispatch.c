@@ -3,8 +3,8 @@
  * A callback that takes long holds back other callbacks and nothing else. What
  * piles up is bounded: of each watch at most WATCH_EVENTS_QUEUED_MAX events wait,
  * then its oldest is dropped, for the last tells the present state; or all of them
- * become one RESYNC, if the watch is to be told of each change. Session states are
- * few. */
+ * become one RESYNC, if the watch is to be told of each change. Session states and
+ * lost locks are few. */
 #include <stdlib.h>
 
 #include "libcoord/base/check.h"
@@ -14,11 +14,12 @@ struct dispatch_item {
     struct list link;
     struct coord_session *session; /* counted; NULL if it is of a watch */
     coord_session_state state;
+    coord_loss loss;           /* size 0: it is of something else */
     struct list results;       /* of struct async, of one session; else empty */
     struct coord_watch *watch; /* counted */
     coord_event event;
-    char *path;  /* owned; event.path */
-    char *value; /* owned; event.value */
+    char *path;  /* owned; event.path or loss.path */
+    char *value; /* owned; event.value or loss.sequencer */
 };
 
 static void item_free(struct dispatch_item *i)
@@ -54,6 +55,21 @@ void dispatch_state(struct dispatch *d, struct coord_session *s, coord_session_s
     struct dispatch_item *i = item_new();
     i->session = session_ref(s);
     i->state = state;
+    pthread_mutex_lock(&d->mutex);
+    push(d, i);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+void dispatch_loss(struct dispatch *d, struct coord_session *s, const struct coord_lock *lock)
+{
+    struct dispatch_item *i = item_new();
+    i->session = session_ref(s);
+    i->path = check_strdup(lock->node->path);
+    i->value = check_strdup(lock->sequencer);
+    i->loss = (coord_loss){.size = sizeof i->loss,
+                           .path = i->path,
+                           .sequencer = i->value,
+                           .generation = lock->generation};
     pthread_mutex_lock(&d->mutex);
     push(d, i);
     pthread_mutex_unlock(&d->mutex);
@@ -153,8 +169,9 @@ void dispatch_results(struct dispatch *d, struct coord_session *s)
     move_all(&i->results, &s->results);
     pthread_mutex_lock(&d->mutex);
     s->results_queued_count++;
-    push(d, i);
+    list_append(&d->queue, &i->link);
     pthread_mutex_unlock(&d->mutex);
+    pthread_cond_broadcast(&d->changed); /* now it need not wait for the mutex */
 }
 
 void dispatch_settle(struct dispatch *d, struct coord_session *s)
@@ -197,6 +214,8 @@ static void call_back(struct dispatch_item *i)
 {
     if (!list_empty(&i->results))
         asyncs_tell(i->session, &i->results);
+    else if (i->loss.size != 0)
+        i->session->on_loss(i->session->context, i->session, &i->loss);
     else if (i->session != NULL)
         i->session->callback(i->session->context, i->session, i->state);
     else if (i->watch != NULL)

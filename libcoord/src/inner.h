@@ -69,6 +69,7 @@ void dispatch_start(struct dispatch *d);
 void dispatch_stop(struct dispatch *d);
 void dispatch_release(struct dispatch *d);
 void dispatch_state(struct dispatch *d, struct coord_session *s, coord_session_state state);
+void dispatch_loss(struct dispatch *d, struct coord_session *s, const struct coord_lock *lock);
 void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__Event *event);
 /* Takes all of s->results, of which there is one; session.mutex is held. */
 void dispatch_results(struct dispatch *d, struct coord_session *s);
@@ -204,6 +205,7 @@ struct coord_session {
     struct list locks; /* of struct coord_lock: held, or being asked for */
 
     coord_session_callback *callback;
+    coord_loss_callback *on_loss;
     void *context;
 };
 struct coord_session *session_ref(struct coord_session *s);
@@ -252,6 +254,8 @@ coord_error call_write_refused(const struct call *c, const Coord__V1__Write *wri
                                void *context);
 coord_error call_read(const struct call *c, const Coord__V1__Read *read, call_take *take,
                       void *context);
+coord_error call_read_refused(const struct call *c, const Coord__V1__Read *read, call_take *take,
+                              void *context); /* likewise */
 coord_error call_watch(const struct call *c, const Coord__V1__Watch *watch, call_take *take,
                        void *context);
 coord_error call_close(const struct call *c);
@@ -263,6 +267,10 @@ int64_t deadline_of(int64_t timeout_ms); /* from now; COORD_FOREVER: NEVER_NS */
 
 /* ---- calls that do not block (api_async.c) ---- */
 
+/* coord_get_async without a deadline and beyond COORD_ASYNC_MAX, for what must be read in
+ * the end. `path` is inside the cell. */
+coord_error async_get_always(struct coord_session *s, char *path, coord_done_callback *done,
+                             void *context);
 /* Runs the callbacks and frees the list's elements; from the callback thread. */
 void asyncs_tell(struct coord_session *s, struct list *results);
 
@@ -335,6 +343,7 @@ struct coord_node {
 struct coord_lock {
     struct list place; /* in session->locks */
     bool lost;         /* session.mutex: taken by force */
+    bool handed_out;   /* session.mutex: the application is to hear of its loss */
     struct coord_node *node;
     uint64_t handle;
     char *sequencer;
@@ -347,6 +356,9 @@ struct lock_wish {
 };
 coord_error lock_acquire(struct coord_node *node, const struct lock_wish *wish, int64_t timeout_ms,
                          struct coord_lock **ret);
+/* Lets it out, unless it was taken by force meanwhile: then NOT_HELD. */
+coord_error lock_hand_out(struct coord_lock *lock);
+void lock_free(struct coord_lock *lock); /* as far as this process is concerned */
 /* session.mutex is held. */
 void locks_revoked(struct coord_session *s, uint64_t handle);
 coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t deadline_ms);

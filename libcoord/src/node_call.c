@@ -26,6 +26,7 @@ void stat_take(coord_stat *ret, const Coord__V1__Stat *stat)
         .lock_shared = stat->lock_mode == COORD__V1__LOCK_MODE__LOCK_SHARED,
         .lock_holders_count = stat->lock_holders_count,
         .lock_waiters_count = stat->lock_waiters_count,
+        .lock_delayed = stat->lock_delayed,
     };
 }
 

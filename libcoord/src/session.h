@@ -62,6 +62,12 @@ enum {
     CLIENT_SESSION_BEGIN_TIMEOUT_MAX_MS = 8000, /* ... to this, until one was */
     CLIENT_SESSION_BEAT_RETRY_MS = 500,         /* a KeepAlive unanswered is sent again */
     CLIENT_SESSION_BEAT_TIMEOUT_MS = 1200,      /* then the server counts as stopped */
+    /* Of these three a short lease allows less: the fraction of the ttl below. A KeepAlive
+     * is sent a third of the ttl after the last; with a sixth for no answer, half of the
+     * lease is left to find the leader that follows, and no jeopardy comes of it. */
+    CLIENT_SESSION_BEAT_TIMEOUT_PART = 6,
+    CLIENT_SESSION_BEGIN_TIMEOUT_PART = 4,
+    CLIENT_SESSION_SUSPECT_PART = 4,
     CLIENT_SESSION_PROBE_MS = 300,     /* calls wait and nothing comes: a KeepAlive asks why */
     CLIENT_SESSION_SUSPECT_MS = 1000,  /* a silent server is not returned to for this long */
     CLIENT_SESSION_REFUSED_MS = 100,   /* nor one whose stream broke */

@@ -183,6 +183,8 @@ void client_link_attached(struct client_session *s);
 void client_link_redirect(struct client_session *s, const char *address);
 void client_link_tick(struct client_session *s);
 int64_t client_link_wake(const struct client_session *s);
+/* How long a server may be silent: most_ms, or that part of a short lease. */
+uint32_t client_link_patience_ms(const struct client_session *s, uint32_t most_ms, uint32_t part);
 void client_link_keepalive(struct client_session *s, const struct client_event *event);
 
 /* session_call.c */

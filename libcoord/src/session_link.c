@@ -56,6 +56,11 @@ static void connect_to(struct client_session *s, uint32_t endpoint)
     e->link = s->link_number;
 }
 
+uint32_t client_link_patience_ms(const struct client_session *s, uint32_t most_ms, uint32_t part)
+{
+    return s->ttl_ms / part < most_ms ? s->ttl_ms / part : most_ms;
+}
+
 static void pause(struct client_session *s)
 {
     s->link = CLIENT_LINK_NONE;
@@ -193,7 +198,8 @@ void client_link_attached(struct client_session *s)
     s->tried_count = 0;
     s->redirects_count = 0;
     s->backoff_ms = 2 * CLIENT_SESSION_BACKOFF_MIN_MS;
-    s->begin_timeout_ms = CLIENT_SESSION_BEGIN_TIMEOUT_MS;
+    s->begin_timeout_ms = client_link_patience_ms(s, CLIENT_SESSION_BEGIN_TIMEOUT_MS,
+                                                  CLIENT_SESSION_BEGIN_TIMEOUT_PART);
     s->endpoints[s->current].avoid_until_ns = 0;
     s->beat_since_ns = 0;
     s->beat_at_ns = s->now_ns;
@@ -252,7 +258,9 @@ static int64_t silence_at(const struct client_session *s)
         return s->link_since_ns + ms_to_ns(s->begin_timeout_ms);
     case CLIENT_LINK_ATTACHED:
         if (s->beat_since_ns != 0)
-            return s->beat_since_ns + ms_to_ns(CLIENT_SESSION_BEAT_TIMEOUT_MS);
+            return s->beat_since_ns +
+                   ms_to_ns(client_link_patience_ms(s, CLIENT_SESSION_BEAT_TIMEOUT_MS,
+                                                    CLIENT_SESSION_BEAT_TIMEOUT_PART));
         break;
     case CLIENT_LINK_NONE:
         break;
@@ -265,7 +273,8 @@ static void silent(struct client_session *s)
     if (s->link != CLIENT_LINK_ATTACHED &&
         s->begin_timeout_ms < CLIENT_SESSION_BEGIN_TIMEOUT_MAX_MS)
         s->begin_timeout_ms *= 2;
-    client_link_lost(s, CLIENT_SESSION_SUSPECT_MS);
+    client_link_lost(
+        s, client_link_patience_ms(s, CLIENT_SESSION_SUSPECT_MS, CLIENT_SESSION_SUSPECT_PART));
     /* A new stream to the next server takes the place of the silent one; if there
      * is none yet, try_next asked to drop it. */
 }

@@ -147,11 +147,15 @@ void stream_drop(struct stream *s)
 
 /* ---- out ---- */
 
+/* Unlocks. gRPC often hands the tag back before it returns: the completion thread
+ * would then be woken only to wait for our mutex. */
 static void write_next(struct stream *s)
 {
     struct list *first = list_first(&s->chunks);
-    if (s->writing || s->dropped || s->ended || first == NULL)
+    if (s->writing || s->dropped || s->ended || first == NULL) {
+        pthread_mutex_unlock(&s->mutex);
         return;
+    }
     struct chunk *c = container_of(first, struct chunk, link);
     list_remove(first);
     grpc_slice bytes = slice_to_grpc(buffer_slice(&c->bytes));
@@ -162,12 +166,12 @@ static void write_next(struct stream *s)
 
     grpc_op ops[2] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_SEND_MESSAGE}};
     ops[1].data.send_message.send_message = message;
+    size_t skipped = s->greeted ? 1 : 0;
     s->writing = true;
-    if (s->greeted)
-        start(s, ops + 1, 1, &s->on_written);
-    else
-        start(s, ops, 2, &s->on_written);
     s->greeted = true;
+    s->tags_out++;
+    pthread_mutex_unlock(&s->mutex);
+    batch_start(s->call, ops + skipped, 2 - skipped, &s->on_written);
     grpc_byte_buffer_destroy(message);
 }
 
@@ -183,9 +187,8 @@ void stream_send(struct stream *s, struct slice bytes)
             list_append(&s->chunks, &last->link);
         }
         buffer_put(&last->bytes, bytes.data, bytes.length);
-        write_next(s);
     }
-    pthread_mutex_unlock(&s->mutex);
+    write_next(s);
 }
 
 static void on_written(struct tag *tag, bool ok)
@@ -193,8 +196,10 @@ static void on_written(struct tag *tag, bool ok)
     struct stream *s = container_of(tag, struct stream, on_written);
     pthread_mutex_lock(&s->mutex);
     s->writing = false;
-    if (ok)
+    if (ok) {
         write_next(s); /* otherwise the status says why, and ends it */
+        pthread_mutex_lock(&s->mutex);
+    }
     tag_back(s);
 }
 

@@ -136,6 +136,7 @@ void bench_init_with(struct bench *b, struct client_session_config config)
         config.endpoints_count = 3;
     }
     b->now_ns = 1000 * NS_PER_S;
+    b->ttl_ms = BENCH_TTL_MS;
     client_effects_init(&b->out);
     b->session = client_session_new(&config);
     step(b, (struct client_event){.kind = CLIENT_EVENT_TIME});
@@ -232,7 +233,7 @@ void bench_begun(struct bench *b, enum err status)
     Coord__V1__SessionOpened opened = COORD__V1__SESSION_OPENED__INIT;
     opened.session = BENCH_SESSION;
     opened.secret = (ProtobufCBinaryData){sizeof secret, secret};
-    opened.ttl_ms = BENCH_TTL_MS;
+    opened.ttl_ms = b->ttl_ms;
     opened.last_seq = b->last_seq;
     Coord__V1__Answer answer = COORD__V1__ANSWER__INIT;
     answer.status = (Coord__V1__Status)status;

@@ -52,6 +52,7 @@ struct bench {
     uint64_t link, stamp;
     uint64_t next_token;
     uint64_t last_seq; /* that the server tells to an Attach */
+    uint32_t ttl_ms;   /* that it grants */
 };
 
 /* Three endpoints a:1, b:1, c:1. */

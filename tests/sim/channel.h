@@ -11,24 +11,9 @@
 
 #include "coordd/replica/event.h"
 #include "libcoord/base/bytes.h"
+#include "tests/sim/pipe.h"
 
 struct sim;
-
-enum parcel_kind { PARCEL_OPEN, PARCEL_MESSAGE, PARCEL_CLOSE };
-
-struct parcel {
-    enum parcel_kind kind;
-    int64_t ready_ns;
-    struct blob *bytes;
-};
-
-struct pipe {            /* one way */
-    struct parcel *list; /* owned */
-    uint32_t first, count, capacity;
-    bool pumping;
-    int64_t last_ns; /* ready time of the newest */
-    uint64_t bytes;  /* that wait */
-};
 
 struct channel {
     uint64_t id;

@@ -74,9 +74,8 @@ static void keepalive_answers(struct host *h, uint32_t server, const Coord__V1__
 
 static void keepalive_input(struct host *h, const struct host_input *input)
 {
-    if (h->keepalive[input->server] != input->channel)
-        return;
-    if (input->kind == HOST_CHANNEL_DOWN)
+    /* An answer is good whichever stream it comes on: it bears its stamp. */
+    if (input->kind == HOST_CHANNEL_DOWN && h->keepalive[input->server] == input->channel)
         h->keepalive[input->server] = 0;
     if (input->kind != HOST_CHANNEL_MESSAGE)
         return;

@@ -210,97 +210,6 @@ void server_take(struct server *n, const struct server_input *input)
         step(n, input);
 }
 
-/* ---- the log thread ---- */
-
-static void disk_go_on(struct server *n);
-
-static int64_t commit_ns(struct server *n)
-{
-    const struct swarm *w = &n->sim->swarm;
-    int64_t delay = NS_PER_US * (int64_t)(w->commit_us + prng_below(&n->sim->disk_random,
-                                                                    w->commit_spread_us + 1));
-    return ns_max(delay, n->stalled_until_ns - n->sim->now_ns);
-}
-
-/* a: life, b: sequence, c: event kind */
-static void on_disk_tells(void *object, const struct queue_item *item)
-{
-    struct server *n = object;
-    if (n->life != item->a)
-        return;
-    server_take(
-        n, &(struct server_input){.kind = (enum replica_event_kind)item->c, .sequence = item->b});
-}
-
-static void disk_tells(struct server *n, enum replica_event_kind kind, uint64_t sequence)
-{
-    int64_t delay = NS_PER_US * (int64_t)prng_below(&n->sim->disk_random, 20);
-    sim_after(n->sim, delay, on_disk_tells, n, n->life, sequence, kind, NULL);
-}
-
-/* a: life */
-static void on_commit(void *object, const struct queue_item *item)
-{
-    struct server *n = object;
-    if (n->life != item->a || n->replica == NULL)
-        return;
-    n->disk_busy = false;
-    if (n->disk_full) {
-        disk_tells(n, REPLICA_EVENT_PERSIST_FULL, disk_refuse(&n->disk));
-    } else {
-        uint64_t sequence = disk_finish(&n->disk);
-        journal_mix(&n->sim->journal, 3, n->id);
-        disk_tells(n, REPLICA_EVENT_PERSISTED, sequence);
-    }
-    disk_go_on(n);
-}
-
-/* a: life */
-static void on_read(void *object, const struct queue_item *item)
-{
-    struct server *n = object;
-    if (n->life != item->a || n->replica == NULL)
-        return;
-    const struct disk_job job = *disk_read(&n->disk);
-    struct server_input input = {.kind = REPLICA_EVENT_LOG_READ, .token = job.token};
-    uint64_t bytes = 0;
-    for (uint64_t slot = job.first_slot; slot <= job.last_slot; slot++) {
-        const struct log_entry *row = disk_row(&n->disk, slot);
-        if (row == NULL)
-            break;
-        input.entries =
-            check_realloc(input.entries, (input.entries_count + 1) * sizeof(input.entries[0]));
-        input.entries[input.entries_count++] = *row;
-        bytes += row->value->length;
-        if (job.bytes_max > 0 && bytes >= job.bytes_max)
-            break;
-    }
-    disk_read_done(&n->disk);
-    n->disk_busy = false;
-    disk_go_on(n);
-    /* The rows may change under a step; a reference keeps their values. */
-    for (uint32_t i = 0; i < input.entries_count; i++)
-        blob_ref(input.entries[i].value);
-    n->sim->journal.counts[COUNT_CATCH_UPS]++;
-    server_take(n, &input);
-    for (uint32_t i = 0; i < input.entries_count; i++)
-        blob_unref(input.entries[i].value);
-    free(input.entries);
-}
-
-static void disk_go_on(struct server *n)
-{
-    if (n->disk_busy)
-        return;
-    if (disk_read(&n->disk) != NULL) {
-        n->disk_busy = true;
-        sim_after(n->sim, commit_ns(n), on_read, n, n->life, 0, 0, NULL);
-    } else if (disk_begin(&n->disk) > 0) {
-        n->disk_busy = true;
-        sim_after(n->sim, commit_ns(n), on_commit, n, n->life, 0, 0, NULL);
-    }
-}
-
 /* ---- one step ---- */
 
 static void note(struct server *n, const struct effect *e)
@@ -333,7 +242,7 @@ static void execute(struct server *n, const struct effect *e)
         break;
     case EFFECT_READ_LOG:
         disk_hand_over_read(&n->disk, e);
-        disk_go_on(n);
+        server_disk_go_on(n);
         break;
     case EFFECT_NOTE:
         note(n, e);
@@ -410,7 +319,7 @@ static void step(struct server *n, const struct server_input *input)
         handed = prng_chance(&s->fault_random, 1, 2);
     }
     if (handed && disk_hand_over(&n->disk, n->effects.list, n->effects.count))
-        disk_go_on(n);
+        server_disk_go_on(n);
     for (uint32_t i = 0; i < count; i++)
         execute(n, &n->effects.list[i]);
     if (dies) {

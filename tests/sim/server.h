@@ -69,6 +69,8 @@ static inline bool server_is_paused(const struct server *n)
 {
     return n->paused;
 }
+/* server_disk.c: something was handed over, or finished. */
+void server_disk_go_on(struct server *n);
 /* Believes, by its own clock, that nobody else leads. */
 bool server_has_lease(const struct server *n);
 

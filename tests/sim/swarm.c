@@ -151,6 +151,21 @@ static void draw_processes(struct swarm *s, struct prng *p)
     s->leader_bias_ppm = often(p, 70) ? between(p, 200000, 800000) : 0;
 }
 
+/* A leader that nobody but the clients hears, again and again, while others write
+ * through the next one: for what a deposed leader must not say. */
+static void draw_deposed(struct swarm *s, struct prng *p)
+{
+    if (!often(p, 15))
+        return;
+    s->cut_every_ms = between(p, 1000, 2500);
+    s->cut_ms = between(p, 600, 1800);
+    s->isolate_ppm = s->leader_bias_ppm = 900000;
+    s->crash_every_ms = s->power_every_ms = s->client_cut_every_ms = 0;
+    s->delay_us = spread(p, 50, 2000);
+    s->delay_spread_us = spread(p, 50, 2000);
+    s->weight_get += s->weight_put;
+}
+
 void swarm_draw(struct swarm *s, uint64_t seed)
 {
     struct prng p;
@@ -163,6 +178,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_disks(s, &p);
     draw_clocks(s, &p);
     draw_processes(s, &p);
+    draw_deposed(s, &p);
 }
 
 struct field {

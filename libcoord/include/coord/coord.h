@@ -130,26 +130,42 @@ typedef enum coord_session_state {
 typedef void coord_session_callback(void *context, coord_session *session,
                                     coord_session_state state);
 
+/* A lock that was taken by force (coord_unlock_force). All of it lives for the callback. */
+typedef struct coord_loss {
+    size_t size;
+    const char *path;
+    const char *sequencer; /* as coord_lock_sequencer gave it */
+    uint64_t generation;   /* of the lock, as in the sequencer */
+} coord_loss;
+
+/* From the client's callback thread, once for each lock that was handed out (by an
+ * acquire, a campaign, an adoption) and was then taken by force; it must not block. The
+ * lock is lost from before this call on, and must still be unlocked, to be freed. May
+ * come while, or just after, another thread unlocks it. With the whole session gone
+ * there is only the EXPIRED of coord_session_callback. */
+typedef void coord_loss_callback(void *context, coord_session *session, const coord_loss *loss);
+
 typedef struct coord_session_options {
     size_t size;
     uint32_t ttl_ms;                  /* lease: 2000 to 60000; default 12000 */
     uint32_t grace_ms;                /* how long calls wait in jeopardy; default 45000 */
     coord_session_callback *callback; /* may be NULL */
-    void *context;
-    int64_t deadline_ms; /* for opening; default 10000 */
+    void *context;                    /* of both callbacks */
+    int64_t deadline_ms;              /* for opening; default 10000 */
+    coord_loss_callback *on_loss;     /* may be NULL */
 } coord_session_options;
-#define COORD_SESSION_OPTIONS_INIT                                     \
-    {                                                                  \
-        sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000 \
+#define COORD_SESSION_OPTIONS_INIT                                           \
+    {                                                                        \
+        sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000, NULL \
     }
 
 COORD_API COORD_MUST_USE coord_error coord_session_open(coord_client *client,
                                                         const coord_session_options *options,
                                                         coord_session **ret_session);
 /* Go on with a session that another process opened, which must not use it any more: its
- * locks and ephemeral nodes live on. What was a coord_lock there is not one here; it
- * is held until the session ends. @secret has COORD_SECRET_BYTES, as coord_session_secret
- * gave them there; who has it can do what the session can. @options as of
+ * locks and ephemeral nodes live on. What was a coord_lock there is none here until
+ * coord_lock_adopt makes it one; it is held until then too. @secret has COORD_SECRET_BYTES, as
+ * coord_session_secret gave them there; who has it can do what the session can. @options as of
  * coord_session_open, but the lease stays what it is. COORD_ERR_EXPIRED: there is none of
  * this id, or the secret is not its own. */
 COORD_API COORD_MUST_USE coord_error coord_session_attach(coord_client *client,
@@ -188,6 +204,7 @@ typedef struct coord_stat {
     uint64_t owner_session; /* of an ephemeral node, else 0 */
     bool lock_exclusive, lock_shared;
     uint32_t lock_holders_count, lock_waiters_count;
+    bool lock_delayed; /* a holder's session died: for its delay nobody more gets the lock */
 } coord_stat;
 
 enum {
@@ -265,6 +282,12 @@ COORD_API COORD_MUST_USE coord_error coord_get_with(coord_session *session, cons
                                                     int64_t deadline_ms, void **ret_content,
                                                     size_t *ret_length, coord_stat *ret_stat,
                                                     uint64_t *ret_revision);
+/* As coord_stat_get, likewise. What a lock's holder may rely on is not what COORD_STALE
+ * shows: it may be old. */
+COORD_API COORD_MUST_USE coord_error coord_stat_get_with(coord_session *session, const char *path,
+                                                         const coord_read_options *options,
+                                                         int64_t deadline_ms, coord_stat *ret_stat,
+                                                         uint64_t *ret_revision);
 
 typedef struct coord_entry {
     const char *name; /* the last component */
@@ -352,7 +375,8 @@ typedef struct coord_result {
     const char *detail;  /* as coord_error_detail, never NULL */
     const void *content; /* of a read that succeeded, NUL-terminated behind its length */
     size_t length;
-    coord_stat stat; /* of the node; size 0 in it: none */
+    coord_stat stat;   /* of the node; size 0 in it: none */
+    uint64_t revision; /* of the state that this shows; 0: no server answered */
 } coord_result;
 
 /* From the client's callback thread, one at a time. It may begin other calls of
@@ -448,6 +472,27 @@ COORD_API COORD_MUST_USE coord_error coord_lock_acquire_with(coord_node *node,
 COORD_API COORD_MUST_USE coord_error coord_trylock_with(coord_node *node,
                                                         const coord_lock_options *options,
                                                         int64_t deadline_ms, coord_lock **ret_lock);
+/**
+ * Take up a lock that this session holds already, as one that its process before
+ * coord_session_attach() acquired, or waited for and got since.
+ *
+ * @node      borrowed, as of coord_lock_acquire(); opened anew on the locked path.
+ * @handle    which holder, as coord_locks() shows it (coord_claim.handle, where
+ *            coord_claim.session is this one); 0: any of them that is no coord_lock of
+ *            this process yet.
+ * @ret_lock  as of coord_lock_acquire(): the same sequencer, generation, mode and delay
+ *            as before. It is unlocked by coord_unlock() alone, whatever handle it had.
+ *
+ * Changes nothing in the cell. Returns COORD_OK, or:
+ *   COORD_ERR_NOT_HELD       there is none such: the session never held it, waits for it
+ *                            still, or has lost it, also if it is just being lost by force.
+ *   COORD_ERR_INSTANCE_GONE  the node was deleted since it was opened.
+ *   COORD_ERR_TIMEOUT, _CANCELLED, _EXPIRED, _INVALID  as coord_lock_acquire().
+ *
+ * Blocks; never from a callback. Any thread. Since 0.1.
+ */
+COORD_API COORD_MUST_USE coord_error coord_lock_adopt(coord_node *node, uint64_t handle,
+                                                      int64_t deadline_ms, coord_lock **ret_lock);
 /* Give it back; frees @lock in any case. COORD_ERR_MAYBE_APPLIED: the library
  * goes on releasing it in the background. COORD_ERR_NOT_HELD: it was taken by force. */
 COORD_API coord_error coord_unlock(coord_lock *lock, int64_t deadline_ms);
@@ -585,15 +630,22 @@ COORD_API COORD_MUST_USE coord_error coord_leader(coord_session *session, const 
 typedef struct coord_leadership {
     size_t size;
     const char *sequencer; /* NULL: nobody leads */
-    const void *value;     /* NUL-terminated behind its length */
+    const void *value;     /* NUL-terminated behind its length; NULL if nobody leads */
     size_t length;
+    bool superseded; /* it was replaced before it could be told, so that its value is not
+                        known any more ("" here); who came after it is told next */
+    bool missed;     /* leaders between the one told before and this one may be missing: the
+                        cell's history does not reach back, or the callback fell behind */
 } coord_leadership;
 /* From the client's callback thread, one at a time; it must not block. */
 typedef void coord_leader_callback(void *context, const coord_leadership *leadership);
 
-/* Hear of the leader that there is, and of every change after it, in order. A leader
- * that was replaced before it could be told, after a lost link, may be left out; the
- * last never is. The node need not exist. */
+/* Hear of the leader that there is, and then of every leader after it, each once and in
+ * order, also across a lost link or a change of the cell's own leader: those that came
+ * and went meanwhile are told with `superseded`. Where that cannot be, `missed` says so
+ * with the next that is told; the last is always told. That nobody leads is told
+ * likewise, if it was so when it could be told. The node need not exist.
+ * COORD_ERR_* as coord_watch_open(); the callback may have run even if this fails. */
 COORD_API COORD_MUST_USE coord_error coord_observe(coord_session *session, const char *path,
                                                    coord_leader_callback *callback, void *context,
                                                    int64_t deadline_ms,
@@ -624,11 +676,16 @@ COORD_API COORD_MUST_USE coord_error coord_status_get(coord_client *client, int6
                                                       coord_status **ret_status);
 COORD_API void coord_status_free(coord_status *status);
 
+/* Who holds a lock, or waits for it. */
 typedef struct coord_claim {
-    uint64_t session, handle, since_ms, generation, lease_left_ms;
+    uint64_t session, handle;
+    uint64_t since_ms;      /* Unix time: holds, or waits, since then */
+    uint64_t generation;    /* of a holder, as in its sequencer */
+    uint64_t lease_left_ms; /* of the session, as the leader sees it */
     uint32_t pid;
-    char *host;
+    char *host; /* where the session was opened, and the process that did */
     bool exclusive;
+    bool revoking; /* of a holder: taken by force, and not let go yet */
 } coord_claim;
 typedef struct coord_lock_info {
     char *path, *sequencer; /* sequencer: "" when free */
@@ -636,11 +693,13 @@ typedef struct coord_lock_info {
     size_t holders_count;
     coord_claim *waiters; /* in the order of service */
     size_t waiters_count;
+    uint64_t delay_left_ms; /* a holder's session died, and nobody more gets it for so long */
 } coord_lock_info;
 typedef struct coord_lock_listing {
     coord_lock_info *locks;
     size_t count;
     bool more;
+    uint64_t revision; /* of the page */
 } coord_lock_listing;
 /* Locks held or waited for at @path and below, behind the path @after. */
 COORD_API COORD_MUST_USE coord_error coord_locks(coord_session *session, const char *path,
@@ -653,11 +712,13 @@ typedef struct coord_session_info {
     uint64_t session, opened_ms, lease_left_ms;
     uint32_t ttl_ms, pid, ephemerals_count, locks_count, waits_count;
     char *host, *principal;
+    bool killed; /* by coord_session_kill: ends when its library agrees, or with its lease */
 } coord_session_info;
 typedef struct coord_session_listing {
     coord_session_info *sessions;
     size_t count;
     bool more;
+    uint64_t revision; /* of the page */
 } coord_session_listing;
 COORD_API COORD_MUST_USE coord_error coord_sessions(coord_session *session, uint64_t after,
                                                     uint32_t limit, int64_t deadline_ms,

@@ -1,9 +1,14 @@
 /* observe.c - hears of every leader of an election, in order.
  *
- * A watch tells of grants and of the values set with them. What it cannot tell, for
- * it was there before or the watch was too far behind, is read without blocking. An
- * event precedes any answer that shows it, and both come on the callback thread, so
- * the grants only rise; one that is not newer than the last was told.
+ * The present is read, and a watch tells all that is later than what was read. An
+ * election is one revision: CREATED if the node is new, CONTENT with the value, and
+ * LOCK_HELD last; that revision is the generation in the leader's sequencer, so that a
+ * leader is known by name also from history, which keeps no values. A RESYNC is what
+ * history cannot tell: the present is read again, and what is told next says so.
+ *
+ * All is told from the callback thread. Whatever is read was queued there behind the
+ * events up to it, but perhaps behind later ones too: what is older than an event
+ * that was told is not believed.
  *
  * The mutex is recursive: a callback may close its own observer. */
 #define _GNU_SOURCE
@@ -13,7 +18,8 @@
 #include "libcoord/base/check.h"
 #include "libcoord/src/inner.h"
 
-enum { READ_MS = 30000 };
+/* Of our own, to our own watch: begins to tell. No watch has an event of this kind. */
+enum { BEGIN = COORD__V1__EVENT__KIND__PROGRESS };
 
 struct coord_observer {
     atomic_uint references; /* the application's, and one of each read under way */
@@ -23,9 +29,18 @@ struct coord_observer {
     coord_watch *watch;
     coord_leader_callback *callback;
     void *context;
-    uint64_t told; /* generation of the last grant told */
-    bool led;      /* told that somebody leads */
     bool closed;
+
+    struct content first; /* owned: what was read to begin with, until it is told */
+    bool begun;
+    uint64_t seen;       /* highest revision of an event or of what was read */
+    uint64_t instance;   /* of the node at `seen`; 0: there is none, or unknown */
+    uint64_t content_at; /* revision of the last change of content */
+    uint64_t told;       /* generation of the last grant told */
+    bool value_told;     /* ... with its value */
+    bool led;            /* told that somebody leads */
+    bool missed;         /* since then leaders may have come and gone */
+    bool reading;        /* the present */
 };
 
 static void observer_unref(struct coord_observer *o)
@@ -34,36 +49,45 @@ static void observer_unref(struct coord_observer *o)
         return;
     session_unref(o->session);
     pthread_mutex_destroy(&o->mutex);
+    free(o->first.data);
     free(o->path);
     free(o);
 }
 
-static void tell(struct coord_observer *o, const coord_leadership *leadership)
+/* ---- telling ---- */
+
+static void tell(struct coord_observer *o, coord_leadership *leadership)
 {
+    leadership->size = sizeof *leadership;
+    leadership->missed = o->missed;
+    o->missed = false;
     o->led = leadership->sequencer != NULL;
     if (!o->closed)
         o->callback(o->context, leadership);
 }
 
-static void tell_leader(struct coord_observer *o, const coord_stat *stat, const void *value,
+static void tell_leader(struct coord_observer *o, uint64_t generation, const void *value,
                         size_t length)
 {
-    if (stat->lock_generation <= o->told)
+    bool again = generation == o->told && o->led && !o->value_told && value != NULL;
+    if (generation <= o->told && !again)
         return;
-    o->told = stat->lock_generation;
-    char *sequencer = sequencer_text(o->session->client->cell, stat->instance, true,
-                                     stat->lock_generation, o->path);
-    coord_leadership leadership = {
-        .size = sizeof leadership, .sequencer = sequencer, .value = value, .length = length};
+    o->told = generation;
+    o->value_told = value != NULL;
+    char *sequencer =
+        sequencer_text(o->session->client->cell, o->instance, true, generation, o->path);
+    coord_leadership leadership = {.sequencer = sequencer,
+                                   .value = value != NULL ? value : "",
+                                   .length = length,
+                                   .superseded = value == NULL};
     tell(o, &leadership);
     free(sequencer);
 }
 
 static void tell_nobody(struct coord_observer *o)
 {
-    coord_leadership leadership = {.size = sizeof leadership};
-    if (o->led)
-        tell(o, &leadership);
+    if (o->led || o->missed)
+        tell(o, &(coord_leadership){.sequencer = NULL});
 }
 
 static bool is_led(const coord_stat *stat)
@@ -71,43 +95,130 @@ static bool is_led(const coord_stat *stat)
     return stat->lock_exclusive && stat->content_generation >= stat->lock_generation;
 }
 
+/* What was read shows the node so. */
+static void tell_present(struct coord_observer *o, const coord_stat *stat, const void *value,
+                         size_t length)
+{
+    o->instance = stat->size != 0 ? stat->instance : 0;
+    if (stat->size == 0 || !is_led(stat)) {
+        tell_nobody(o);
+        return;
+    }
+    if (stat->lock_generation == o->told)
+        o->missed = false; /* it has led all the time */
+    tell_leader(o, stat->lock_generation, value, length);
+}
+
+static void begin(struct coord_observer *o)
+{
+    if (o->begun)
+        return;
+    o->begun = true;
+    tell_present(o, &o->first.stat, o->first.data, o->first.length);
+    free(o->first.data);
+    o->first.data = NULL;
+}
+
+/* ---- reading ---- */
+
+static void on_read(void *context, const coord_result *result);
+
+/* Refused, if the session is at its end; or too busy, then the next event tries again. */
+static void read_present(struct coord_observer *o)
+{
+    if (o->reading || o->closed)
+        return;
+    atomic_fetch_add(&o->references, 1);
+    o->reading = async_get_always(o->session, o->path, on_read, o) == COORD_OK;
+    if (!o->reading)
+        observer_unref(o);
+}
+
 static void on_read(void *context, const coord_result *result)
 {
     struct coord_observer *o = context;
+    bool shown = result->error == COORD_OK || result->error == COORD_ERR_NO_NODE;
     pthread_mutex_lock(&o->mutex);
-    if (result->error == COORD_OK && is_led(&result->stat))
-        tell_leader(o, &result->stat, result->content, result->length);
-    else if (result->error == COORD_OK || result->error == COORD_ERR_NO_NODE)
-        tell_nobody(o);
+    o->reading = false;
+    if (shown && result->revision >= o->seen) {
+        o->seen = result->revision;
+        tell_present(o, &result->stat, result->content, result->length);
+    } else if (result->error != COORD_ERR_EXPIRED && result->error != COORD_ERR_CANCELLED &&
+               o->missed) {
+        read_present(o);
+    }
     pthread_mutex_unlock(&o->mutex);
     observer_unref(o);
 }
 
-static coord_error read_present(struct coord_observer *o)
+/* ---- events ---- */
+
+static void granted(struct coord_observer *o, const coord_event *event)
 {
-    atomic_fetch_add(&o->references, 1);
-    coord_error e = coord_get_async(o->session, o->path, READ_MS, on_read, o);
-    if (e != COORD_OK)
-        observer_unref(o);
-    return e;
+    if (o->content_at != event->revision)
+        tell_nobody(o); /* a lock that is no election's */
+    else if (o->instance != 0)
+        tell_leader(o, event->revision, NULL, 0); /* unless its value was */
+    else
+        o->missed = true; /* it cannot be named: what is read for the RESYNC comes yet */
 }
 
-/* A grant that is an election is told twice, with one revision: the lock is held, and
- * the content is its value. The second has all. */
+static void content_set(struct coord_observer *o, const coord_event *event)
+{
+    o->content_at = event->revision;
+    if (!event->exists)
+        return; /* it has changed again since */
+    o->instance = event->stat.instance;
+    if (is_led(&event->stat) && event->value != NULL)
+        tell_leader(o, event->stat.lock_generation, event->value, event->value_length);
+}
+
+static void take_event(struct coord_observer *o, const coord_event *event)
+{
+    o->seen = event->revision > o->seen ? event->revision : o->seen;
+    switch (event->kind) {
+    case COORD_EVENT_CREATED:
+        o->instance = event->revision;
+        content_set(o, event);
+        break;
+    case COORD_EVENT_CONTENT:
+        content_set(o, event);
+        break;
+    case COORD_EVENT_LOCK_HELD:
+        granted(o, event);
+        break;
+    case COORD_EVENT_DELETED:
+        o->instance = 0;
+        tell_nobody(o);
+        break;
+    case COORD_EVENT_LOCK_FREE:
+        tell_nobody(o);
+        break;
+    case COORD_EVENT_RESYNC:
+        o->instance = 0;
+        o->missed = true;
+        break;
+    case COORD_EVENT_CHILD_ADDED:
+    case COORD_EVENT_CHILD_REMOVED:
+        break; /* not asked for */
+    }
+}
+
 static void on_event(void *context, const coord_event *event)
 {
     struct coord_observer *o = context;
     atomic_fetch_add(&o->references, 1); /* the callback may close it */
     pthread_mutex_lock(&o->mutex);
-    if (event->kind == COORD_EVENT_LOCK_FREE || event->kind == COORD_EVENT_DELETED)
-        tell_nobody(o);
-    else if (event->exists && is_led(&event->stat) && event->value != NULL)
-        tell_leader(o, &event->stat, event->value, event->value_length);
-    else if (!event->exists)
-        (void)read_present(o); /* refused only if the session is at its end, or too busy */
+    begin(o);
+    if ((int)event->kind != BEGIN)
+        take_event(o, event);
+    if (o->missed)
+        read_present(o);
     pthread_mutex_unlock(&o->mutex);
     observer_unref(o);
 }
+
+/* ---- the public calls ---- */
 
 static struct coord_observer *observer_new(coord_session *session, char *path,
                                            coord_leader_callback *callback, void *context)
@@ -126,11 +237,41 @@ static struct coord_observer *observer_new(coord_session *session, char *path,
     return o;
 }
 
+static void take_first(void *context, const Coord__V1__Answer *answer)
+{
+    struct coord_observer *o = context;
+    content_take(&o->first, answer);
+    o->seen = answer->revision;
+}
+
+static coord_error start(struct coord_observer *o, int64_t deadline_ms)
+{
+    int64_t deadline_ns = deadline_of(deadline_ms);
+    Coord__V1__Get m = COORD__V1__GET__INIT;
+    Coord__V1__Read read = COORD__V1__READ__INIT;
+    m.path = o->path;
+    read.op_case = COORD__V1__READ__OP_GET;
+    read.get = &m;
+    struct call call = call_begin(o->session, deadline_ms);
+    coord_error e = call_read_refused(&call, &read, take_first, o);
+    if (e != COORD_OK && e != COORD_ERR_NO_NODE)
+        return e;
+    if (o->seen == 0 || (e == COORD_OK && o->first.data == NULL))
+        return call_odd_answer();
+    coord_watch_options options = COORD_WATCH_OPTIONS_INIT;
+    options.what = COORD_WATCH_CONTENT | COORD_WATCH_LOCK | COORD_WATCH_VALUE;
+    options.from_revision = o->seen;
+    int64_t left_ms = deadline_ms;
+    if (deadline_ns != NEVER_NS)
+        left_ms = ns_max(deadline_ns - now_ns(), 0) / NS_PER_MS;
+    return coord_watch_open_with(o->session, o->path, &options, on_event, o, left_ms, NULL,
+                                 &o->watch);
+}
+
 coord_error coord_observe(coord_session *session, const char *path, coord_leader_callback *callback,
                           void *context, int64_t deadline_ms, coord_observer **ret_observer)
 {
     char *inside = NULL;
-    coord_watch_options options = COORD_WATCH_OPTIONS_INIT;
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
         return e;
@@ -140,15 +281,15 @@ coord_error coord_observe(coord_session *session, const char *path, coord_leader
                     callback == NULL ? "callback" : "ret_observer");
     }
     struct coord_observer *o = observer_new(session, inside, callback, context);
-    options.what = COORD_WATCH_CONTENT | COORD_WATCH_LOCK | COORD_WATCH_VALUE;
-    e = coord_watch_open_with(session, o->path, &options, on_event, o, deadline_ms, NULL,
-                              &o->watch);
-    if (e == COORD_OK)
-        e = read_present(o);
+    e = start(o, deadline_ms);
     if (e != COORD_OK) {
         coord_observe_close(o);
         return e;
     }
+    Coord__V1__Event event = COORD__V1__EVENT__INIT;
+    event.kind = (Coord__V1__Event__Kind)BEGIN;
+    event.revision = 1;
+    dispatch_event(&session->client->dispatch, o->watch, &event);
     *ret_observer = o;
     return COORD_OK;
 }

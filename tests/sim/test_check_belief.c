@@ -1,0 +1,144 @@
+/* What clients believe, judged on histories that are bad on purpose: each must be
+ * found, and the good one beside it must pass. */
+#include "tests/sim/bench.h"
+#include "tests/sim/check_belief.h"
+#include "tests/sim/paths.h"
+#include "tests/support/runner.h"
+
+static struct sim sim;
+
+static void hold(uint32_t client, const char *path, uint64_t generation)
+{
+    struct player *p = &sim.clients[client].player;
+    static struct hold holds[3][1];
+    holds[client][0] =
+        (struct hold){.path = path_index(path), .generation = generation, .exclusive = true};
+    p->holds = holds[client];
+    p->holds_count = 1;
+}
+
+static void end(void)
+{
+    for (uint32_t i = 0; i < sim.swarm.clients; i++)
+        sim.clients[i].player.holds = NULL; /* the test's own */
+    bench_end(&sim);
+}
+
+static void test_belief__two_believers_are_found(void)
+{
+    bench_begin(&sim);
+    bench_safe_client(&sim, 0, 1);
+    bench_safe_client(&sim, 1, 2);
+    hold(0, "/l0", 5);
+    check_belief(&sim, &sim.clients[0]);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    hold(1, "/l0", 6);
+    check_belief(&sim, &sim.clients[1]);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__those_who_share_may_be_many_but_not_beside_an_exclusive(void)
+{
+    bench_begin(&sim);
+    bench_safe_client(&sim, 0, 1);
+    bench_safe_client(&sim, 1, 2);
+    hold(0, "/l0", 5);
+    hold(1, "/l0", 5);
+    sim.clients[0].player.holds[0].exclusive = sim.clients[1].player.holds[0].exclusive = false;
+    check_belief(&sim, &sim.clients[1]);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    sim.clients[0].player.holds[0].exclusive = true;
+    check_belief(&sim, &sim.clients[1]);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__a_delay_cut_short_is_found(void)
+{
+    bench_begin(&sim);
+    check_delay_began(&sim, path_index("/l0"), 1000);
+    sim.now_ns += NS_PER_S;
+    check_delay_over(&sim, path_index("/l0"));
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    check_delay_began(&sim, path_index("/l0"), 1000);
+    sim.now_ns += NS_PER_S / 2;
+    check_delay_over(&sim, path_index("/l0"));
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__whose_lease_ran_out_believes_no_more(void)
+{
+    bench_begin(&sim);
+    bench_safe_client(&sim, 0, 1);
+    sim.now_ns += 11 * NS_PER_S;
+    bench_safe_client(&sim, 1, 2);
+    hold(0, "/l0", 5);
+    hold(1, "/l0", 6);
+    check_belief(&sim, &sim.clients[1]);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__a_grant_over_a_believer_is_found(void)
+{
+    bench_begin(&sim);
+    bench_open(&sim, 1);
+    bench_open(&sim, 2);
+    bench_put(&sim, 1, 1, "/l0", "");
+    bench_safe_client(&sim, 0, 1);
+    hold(0, "/l0", 2); /* of which the log knows nothing */
+    bench_acquire(&sim, 2, 1, "/l0");
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__an_expiry_within_the_lease_is_found(void)
+{
+    bench_begin(&sim);
+    bench_open(&sim, 1);
+    bench_safe_client(&sim, 0, 1);
+    sim.now_ns += 9 * NS_PER_S;
+    bench_expire(&sim, 1);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__an_expiry_after_the_lease_is_well(void)
+{
+    bench_begin(&sim);
+    bench_open(&sim, 1);
+    bench_safe_client(&sim, 0, 1);
+    sim.now_ns += 10 * NS_PER_S;
+    bench_expire(&sim, 1);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__a_grant_that_nobody_made_is_found(void)
+{
+    struct call call = {.path = path_index("/l0")};
+    Coord__V1__Sequencer granted = COORD__V1__SEQUENCER__INIT;
+    bench_begin(&sim);
+    bench_put(&sim, 0, 0, "/l0", "");
+    granted.generation = granted.instance = sim.model.revision;
+    check_granted(&sim, &sim.clients[0], &call, &granted);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        TEST(test_belief__two_believers_are_found),
+        TEST(test_belief__those_who_share_may_be_many_but_not_beside_an_exclusive),
+        TEST(test_belief__a_delay_cut_short_is_found),
+        TEST(test_belief__whose_lease_ran_out_believes_no_more),
+        TEST(test_belief__a_grant_over_a_believer_is_found),
+        TEST(test_belief__an_expiry_within_the_lease_is_found),
+        TEST(test_belief__an_expiry_after_the_lease_is_well),
+        TEST(test_belief__a_grant_that_nobody_made_is_found),
+    };
+    return run_suite("sim_check_belief", cases, sizeof cases / sizeof cases[0], argc, argv);
+}
