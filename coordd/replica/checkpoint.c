@@ -18,10 +18,10 @@ enum {
     CHECKPOINT_SLOTS = 50000, /* defaults of the configuration */
     CHECKPOINT_BYTES = 32 * 1024 * 1024,
     LOG_KEEP_SLOTS = 20000,
-    STEP_BYTES = 64 * 1024, /* of changes handed over in one step */
-    LAST_LOT = 2048,        /* so few changes are handed over at once */
-    PATIENCE_TURNS = 3,     /* what there was at first, so often over: hand all over */
-    RETRY_MS = 5000,        /* when there was no space */
+    STEP_BYTES = 64 * 1024,
+    RECORD_BYTES_GUESSED = 32, /* so few changes as fill a step are handed over at once */
+    PATIENCE_TURNS = 3,        /* what there was at first, so often over: hand all over */
+    RETRY_MS = 5000,           /* when there was no space */
     ABOUT_VERSION = 1,
 };
 
@@ -32,6 +32,8 @@ void checkpoint_init(struct checkpointer *c, struct replica_config *config)
         config->checkpoint_slots = CHECKPOINT_SLOTS;
     if (config->checkpoint_bytes == 0)
         config->checkpoint_bytes = CHECKPOINT_BYTES;
+    if (config->checkpoint_step_bytes == 0)
+        config->checkpoint_step_bytes = STEP_BYTES;
     if (config->log_keep_slots == 0)
         config->log_keep_slots = LOG_KEEP_SLOTS;
 }
@@ -112,7 +114,7 @@ static void begin(struct replica *r)
     struct checkpointer *c = &r->checkpoint;
 
     effects_add(r->out, EFFECT_CHECKPOINT_BEGIN)->whole = c->whole;
-    c->whole = false;
+    c->whole = c->wanted = false;
     c->phase = CHECKPOINT_WRITING;
     c->slots = c->bytes = 0;
     c->handed_over = 0;
@@ -125,7 +127,8 @@ static bool is_due(const struct replica *r)
 
     return c->phase == CHECKPOINT_IDLE && r->transfers.in.phase == TRANSFER_NONE &&
            !paxos_lost(r->paxos) && r->now_ns >= c->retry_at_ns &&
-           (c->slots >= r->config.checkpoint_slots || c->bytes >= r->config.checkpoint_bytes);
+           (c->wanted || c->slots >= r->config.checkpoint_slots ||
+            c->bytes >= r->config.checkpoint_bytes);
 }
 
 void checkpoint_step(struct replica *r)
@@ -138,14 +141,23 @@ void checkpoint_step(struct replica *r)
     if (c->phase != CHECKPOINT_WRITING || r->transfers.in.phase != TRANSFER_NONE)
         return;
     left = state_changes(r->state);
-    if (left > LAST_LOT && c->handed_over <= c->at_first * PATIENCE_TURNS) {
+    if (left > r->config.checkpoint_step_bytes / RECORD_BYTES_GUESSED &&
+        c->handed_over <= c->at_first * PATIENCE_TURNS) {
         if (c->puts < CHECKPOINT_PUTS_MAX)
-            hand_over(r, STEP_BYTES);
+            hand_over(r, r->config.checkpoint_step_bytes);
         return;
     }
     while (state_changes(r->state) > 0)
         hand_over(r, CHUNK_BYTES);
     commit(r);
+}
+
+void checkpoint_want(struct replica *r, uint64_t slot)
+{
+    struct checkpointer *c = &r->checkpoint;
+
+    if (c->slot < slot && paxos_applied(r->paxos) >= slot)
+        c->wanted = true;
 }
 
 int64_t checkpoint_wake_at(const struct replica *r)

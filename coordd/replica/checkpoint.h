@@ -18,6 +18,7 @@ struct checkpointer {
     uint64_t slot;                /* of the last durable one, 0: none */
     uint64_t slot_before;         /* of the one before it */
     bool whole;                   /* the next one has to be */
+    bool wanted;                  /* a peer needs a later one */
     uint64_t slots, bytes;        /* applied since the last one began */
     uint32_t puts;                /* handed over and not yet written */
     size_t at_first, handed_over; /* changes, of the one under way */
@@ -38,6 +39,8 @@ bool checkpoint_read_about(struct slice bytes, struct checkpoint_about *ret);
 void checkpoint_applied(struct replica *r, const struct log_entry *entry);
 void checkpoint_step(struct replica *r); /* at the end of each */
 int64_t checkpoint_wake_at(const struct replica *r);
+/* Somebody needs one of this slot or later: make one, unless there is. */
+void checkpoint_want(struct replica *r, uint64_t slot);
 void checkpoint_taken(struct replica *r);
 void checkpoint_saved(struct replica *r, uint64_t slot);
 void checkpoint_lost(struct replica *r);

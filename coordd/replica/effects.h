@@ -37,7 +37,8 @@ enum effect_kind {
        The first read of a token begins at the first record; later ones go on, in the
        same checkpoint, however many are made meanwhile. .bytes_max 0: it is read no
        more. At most CHECKPOINT_READERS_MAX tokens are open. */
-    EFFECT_READ_CHECKPOINT, /* .token, .bytes_max: stop behind the record that reaches it */
+    EFFECT_READ_CHECKPOINT, /* .token, .bytes_max: stop behind the record that reaches it, or
+                               earlier */
     EFFECT_NOTE,            /* .note, .text, .number: for the log file */
     EFFECT_HALT,            /* .text: stop the process now; going on would be unsafe */
 };

@@ -171,6 +171,7 @@ static void put_small(struct packed *p, const struct message *m)
         coord__v1__transfer__init(&p->transfer);
         p->transfer.number = m->number;
         p->transfer.chunk = m->chunk;
+        p->transfer.first_slot = m->first_slot;
         p->message.transfer = &p->transfer;
         p->message.body_case = COORD__V1__MESSAGE__BODY_TRANSFER;
         break;
@@ -366,6 +367,7 @@ static bool take_message(struct message *m, const Coord__V1__Message *p)
         m->kind = MESSAGE_TRANSFER;
         m->number = p->transfer->number;
         m->chunk = p->transfer->chunk;
+        m->first_slot = p->transfer->first_slot;
         return true;
     case COORD__V1__MESSAGE__BODY_TRANSFERRED:
         return take_transferred(m, p->transferred);

@@ -133,6 +133,7 @@ void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *
     ret->last_slot = paxos_last_slot(r->paxos);
     ret->checkpoint = r->checkpoint.slot;
     ret->floor = paxos_floor(r->paxos);
+    ret->lost = paxos_lost(r->paxos);
     ret->revision = state_revision(r->state);
     state_hash(r->state, ret->state_hash);
     ret->serving = r->leading && paxos_lease_valid(r->paxos, now_ns);

@@ -48,9 +48,10 @@ struct replica_config {
     uint32_t checkpoint_slots;
     uint64_t checkpoint_bytes;
     uint32_t log_keep_slots;
-    uint64_t pid;        /* for status answers */
-    const char *version; /* constant */
-    uint64_t seed;       /* of back-off, session secrets and session ids; from the OS */
+    uint32_t checkpoint_step_bytes; /* of changes handed over in one step; 0: default */
+    uint64_t pid;                   /* for status answers */
+    const char *version;            /* constant */
+    uint64_t seed;                  /* of back-off, session secrets and session ids; from the OS */
 };
 
 /* What the directory holds besides the log. */
@@ -98,6 +99,7 @@ struct replica_view {
     uint64_t revision;
     uint64_t state_hash[2];
     uint64_t checkpoint, floor;
+    bool lost;              /* its state: it waits for another's */
     bool serving;           /* leads, barrier applied */
     bool led;               /* serving, or follows a leader that has its quorum: whoever asks here
                                gets an answer, or the way to one */

@@ -36,11 +36,18 @@ static void forget(struct transfer_in *in)
     *in = (struct transfer_in){.source = in->source, .number = in->number};
 }
 
+/* The earliest slot whose state would help. */
+static uint64_t first_of_use(const struct replica *r)
+{
+    return paxos_lost(r->paxos) ? paxos_applied(r->paxos) : paxos_chosen(r->paxos) + 1;
+}
+
 static void ask(struct replica *r)
 {
     struct transfer_in *in = &r->transfers.in;
     struct message m = {.kind = MESSAGE_TRANSFER, .number = in->number, .chunk = in->next_chunk};
 
+    m.first_slot = first_of_use(r);
     in->ask_again_ns = r->now_ns + ms_to_ns(ASK_AGAIN_MS);
     (void)say(r, in->source, &m);
 }
@@ -140,8 +147,7 @@ static void take_chunk(struct replica *r, const struct message *m)
     struct effect *e;
 
     if (m->first_slot == 0 || m->about == NULL || m->records == NULL ||
-        (in->next_chunk == 0 && m->first_slot <= paxos_applied(r->paxos) &&
-         !paxos_lost(r->paxos))) {
+        (in->next_chunk == 0 && m->first_slot < first_of_use(r))) {
         give_up(r, "was asked for its state, and has none that is of use");
         return;
     }
@@ -275,10 +281,26 @@ static struct transfer_out *out_to(struct replica *r, uint32_t peer)
     return free_one;
 }
 
+static void refuse(struct replica *r, uint32_t to, const struct message *asked)
+{
+    struct message m = {
+        .kind = MESSAGE_TRANSFERRED, .number = asked->number, .chunk = asked->chunk, .done = true};
+
+    m.records = blob_new(0);
+    m.about = blob_new(0);
+    (void)say(r, to, &m);
+    message_release(&m);
+}
+
 static void asked(struct replica *r, uint32_t from, const struct message *m)
 {
     struct transfer_out *t = out_to(r, from);
 
+    if (m->chunk == 0 && r->checkpoint.slot < m->first_slot) {
+        checkpoint_want(r, m->first_slot);
+        refuse(r, from, m);
+        return;
+    }
     if (t == NULL)
         return; /* it asks again, or asks another */
     if (t->peer != 0 && t->number == m->number && m->chunk + 1 == t->next_chunk && !t->reading &&

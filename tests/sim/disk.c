@@ -55,7 +55,7 @@ static struct disk_job *add_job(struct disk *d)
 static bool persists(const struct effect *e)
 {
     return e->kind == EFFECT_PERSIST_PROMISE || e->kind == EFFECT_PERSIST_ENTRY ||
-           e->kind == EFFECT_PERSIST_LEASE;
+           e->kind == EFFECT_PERSIST_LEASE || e->kind == EFFECT_PERSIST_FLOOR;
 }
 
 bool disk_hand_over(struct disk *d, const struct effect *effects, uint32_t count)
@@ -82,6 +82,8 @@ bool disk_hand_over(struct disk *d, const struct effect *effects, uint32_t count
             job->promise = e->ballot;
         if (e->kind == EFFECT_PERSIST_LEASE)
             job->lease_ms = e->lease_ms;
+        if (e->kind == EFFECT_PERSIST_FLOOR)
+            job->floor = e->last_slot;
         if (e->kind == EFFECT_PERSIST_ENTRY) {
             struct log_entry *entry = &job->entries[job->entries_count++];
             *entry = e->entry;
@@ -111,17 +113,35 @@ uint32_t disk_begin(struct disk *d)
     return steps;
 }
 
+static void make_room(struct disk *d, uint64_t slot)
+{
+    uint64_t capacity = d->rows_capacity == 0 ? 256 : 2 * d->rows_capacity;
+    if (slot <= d->rows_capacity)
+        return;
+    if (capacity < slot)
+        capacity = slot;
+    d->rows = check_realloc(d->rows, capacity * sizeof(d->rows[0]));
+    memset(d->rows + d->rows_capacity, 0, (capacity - d->rows_capacity) * sizeof(d->rows[0]));
+    d->rows_capacity = capacity;
+}
+
+/* Rows up to it are gone; the log goes on behind it. */
+static void raise_floor(struct disk *d, uint64_t floor)
+{
+    make_room(d, floor);
+    for (uint64_t slot = d->durable.floor + 1; slot <= floor; slot++) {
+        blob_unref(d->rows[slot - 1].value);
+        d->rows[slot - 1] = (struct log_entry){0};
+    }
+    d->durable.floor = floor;
+    if (d->rows_count < floor)
+        d->rows_count = floor;
+}
+
 static void write_row(struct disk *d, const struct log_entry *entry)
 {
     CHECK(entry->slot > 0);
-    if (entry->slot > d->rows_capacity) {
-        uint64_t capacity = d->rows_capacity == 0 ? 256 : 2 * d->rows_capacity;
-        if (capacity < entry->slot)
-            capacity = entry->slot;
-        d->rows = check_realloc(d->rows, capacity * sizeof(d->rows[0]));
-        memset(d->rows + d->rows_capacity, 0, (capacity - d->rows_capacity) * sizeof(d->rows[0]));
-        d->rows_capacity = capacity;
-    }
+    make_room(d, entry->slot);
     struct log_entry *row = &d->rows[entry->slot - 1];
     blob_unref(row->value);
     *row = *entry;
@@ -140,6 +160,8 @@ static void make_durable(struct disk *d, const struct disk_job *job)
         d->durable.longest_lease_ms = job->lease_ms;
     for (uint32_t i = 0; i < job->entries_count; i++)
         write_row(d, &job->entries[i]);
+    if (job->floor > d->durable.floor)
+        raise_floor(d, job->floor);
 }
 
 uint64_t disk_finish(struct disk *d)

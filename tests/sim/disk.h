@@ -27,6 +27,7 @@ struct disk_job {
     uint64_t first_sequence, last_sequence; /* one event may be several steps of the core */
     uint64_t promise;                       /* 0: none */
     uint32_t lease_ms;                      /* 0: none */
+    uint64_t floor;                         /* 0: none */
     struct log_entry *entries;              /* owned, with the references */
     uint32_t entries_count;
     /* A read. */

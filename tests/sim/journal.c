@@ -68,6 +68,9 @@ static const char *const count_names[COUNT_KINDS] = {
     [COUNT_WATCH_RESYNCS] = "watches told to read anew",
     [COUNT_SLOW_READERS] = "slow readers",
     [COUNT_CATCH_UPS] = "catch-ups",
+    [COUNT_CHECKPOINTS] = "checkpoints",
+    [COUNT_TRANSFERS] = "states taken over from others",
+    [COUNT_STATES_LOST] = "states lost",
 };
 
 const char *count_name(enum count c)

@@ -68,6 +68,9 @@ enum count {
     COUNT_WATCH_RESYNCS,
     COUNT_SLOW_READERS,
     COUNT_CATCH_UPS,
+    COUNT_CHECKPOINTS,
+    COUNT_TRANSFERS,
+    COUNT_STATES_LOST,
     COUNT_KINDS,
 };
 const char *count_name(enum count c);

@@ -40,7 +40,7 @@ static void check_chosen(struct truth *t, uint32_t from, uint64_t chosen, const 
 /* Rows that were compared once in this ballot need not be again: T3 watches what
  * replaces them. */
 static void check_held(struct truth *t, uint32_t from, uint32_t life, const struct disk *d,
-                       uint64_t ballot, uint64_t held)
+                       uint64_t checkpoint, uint64_t ballot, uint64_t held)
 {
     if (t->said_ballot[from] != ballot || t->said_life[from] != life) {
         t->said_ballot[from] = ballot;
@@ -48,6 +48,10 @@ static void check_held(struct truth *t, uint32_t from, uint32_t life, const stru
         t->said_held[from] = 0;
     }
     for (uint64_t slot = t->said_held[from] + 1; slot <= held; slot++) {
+        if (slot <= d->durable.floor || slot <= checkpoint) {
+            t->said_held[from] = slot; /* chosen, and part of a checkpoint */
+            continue;
+        }
         const struct log_entry *row = disk_row(d, slot);
         if (row == NULL ||
             (row->ballot != ballot && !truth_is_chosen(t, slot, truth_value_hash(row)))) {
@@ -63,7 +67,7 @@ static void check_held(struct truth *t, uint32_t from, uint32_t life, const stru
 }
 
 void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk *d,
-                struct slice envelope)
+                uint64_t checkpoint, struct slice envelope)
 {
     struct scratch scratch;
     scratch_init(&scratch);
@@ -88,7 +92,7 @@ void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk
         break;
     case COORD__V1__MESSAGE__BODY_ACCEPTED:
         check_promised(t, from, d, m->accepted->ballot, "Accepted");
-        check_held(t, from, life, d, m->accepted->ballot, m->accepted->held);
+        check_held(t, from, life, d, checkpoint, m->accepted->ballot, m->accepted->held);
         break;
     case COORD__V1__MESSAGE__BODY_PROBED:
         check_chosen(t, from, m->probed->chosen, "Probed");
@@ -153,6 +157,15 @@ void said_text(struct slice bytes, char *out, size_t out_bytes)
     case COORD__V1__MESSAGE__BODY_FETCHED:
         snprintf(out, out_bytes, "Fetched %" PRIu64 " entries %zu", m->fetched->first_slot,
                  m->fetched->n_entries);
+        break;
+    case COORD__V1__MESSAGE__BODY_TRANSFER:
+        snprintf(out, out_bytes, "Transfer chunk %" PRIu32 ", of slot %" PRIu64 " or later",
+                 m->transfer->chunk, m->transfer->first_slot);
+        break;
+    case COORD__V1__MESSAGE__BODY_TRANSFERRED:
+        snprintf(out, out_bytes, "Transferred chunk %" PRIu32 " of slot %" PRIu64 "%s",
+                 m->transferred->chunk, m->transferred->slot,
+                 m->transferred->last ? ", the last" : "");
         break;
     case COORD__V1__MESSAGE__BODY_RELINQUISH:
         snprintf(out, out_bytes, "Relinquish b %" PRIu64, m->relinquish->ballot);

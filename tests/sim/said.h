@@ -10,9 +10,9 @@
 
 #include "tests/sim/truth.h"
 
-/* `life` counts the sender's starts. */
+/* `life` counts the sender's starts; `checkpoint` is the slot of its durable one. */
 void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk *d,
-                struct slice envelope);
+                uint64_t checkpoint, struct slice envelope);
 /* For the trace: what an envelope holds, in a few words. */
 void said_text(struct slice envelope, char *out, size_t out_bytes);
 

@@ -20,6 +20,11 @@ static void on_disk_write(void *context, const struct disk *d, const struct disk
 {
     struct server *n = context;
     truth_writes(&n->sim->truth, n->id, d, job);
+    if (job->floor > saver_slot(&n->saver) && !n->view.lost)
+        journal_fail(&n->sim->journal, VERDICT_SAFETY,
+                     "member %" PRIu32 " cuts its log at slot %" PRIu64
+                     ", but its checkpoint is of slot %" PRIu64,
+                     n->id, job->floor, saver_slot(&n->saver));
     model_follow(&n->sim->model, &n->sim->truth);
 }
 
@@ -46,6 +51,9 @@ void server_init(struct sim *s, uint32_t index)
     c->lease_ms = s->swarm.lease_ms;
     c->rate_ppm = s->swarm.rate_ppm;
     c->log_keep_entries = s->swarm.log_keep_entries;
+    c->checkpoint_slots = s->swarm.checkpoint_slots;
+    c->checkpoint_step_bytes = s->swarm.checkpoint_step_bytes;
+    c->log_keep_slots = s->swarm.log_keep_slots;
     c->pid = 1000 + index;
     c->version = "sim";
 }
@@ -60,6 +68,45 @@ void server_release(struct server *n)
     free(n->inbox);
     effects_release(&n->effects);
     disk_release(&n->disk);
+    saver_release(&n->saver);
+}
+
+static bool load_checkpoint(struct server *n)
+{
+    const struct image *image = n->saver.durable;
+    const char *why = "a record does not fit";
+    if (image == NULL)
+        return true;
+    bool good =
+        replica_load_checkpoint(n->replica, image->slot, blob_slice(image->about), &why) == ERR_OK;
+    for (struct avl_node *at = avl_first(&image->records); good && at != NULL; at = avl_next(at)) {
+        const struct image_record *r = container_of(at, struct image_record, by_key);
+        good = replica_load_record(n->replica, r->key, r->value) == ERR_OK;
+    }
+    good = good && replica_load_checkpoint_end(n->replica) == ERR_OK;
+    if (!good)
+        journal_fail(&n->sim->journal, VERDICT_SAFETY,
+                     "member %" PRIu32 " cannot load its own checkpoint of slot %" PRIu64 ": %s",
+                     n->id, image->slot, why == NULL ? "it is no state" : why);
+    return good;
+}
+
+/* Nobody else may be without its state: what one lacks another must have. */
+static void maybe_lose_state(struct server *n)
+{
+    struct sim *s = n->sim;
+    bool chance = prng_chance(&s->disk_random, s->swarm.lose_state_ppm, PPM);
+    if (!chance || n->saver.durable == NULL || s->phase != PHASE_FAULTS)
+        return;
+    for (uint32_t i = 0; i < s->swarm.members; i++) {
+        const struct server *other = &s->servers[i];
+        if (other != n && other->disk.durable.floor > saver_slot(&other->saver))
+            return;
+    }
+    journal_trace(&s->journal, "%" PRIu32 " has lost its checkpoint of slot %" PRIu64, n->id,
+                  saver_slot(&n->saver));
+    saver_lose(&n->saver);
+    s->journal.counts[COUNT_STATES_LOST]++;
 }
 
 void server_start(struct server *n)
@@ -69,13 +116,19 @@ void server_start(struct server *n)
     CHECK(n->replica == NULL);
     n->life++;
     n->config.seed = prng_next(&s->fault_random);
+    maybe_lose_state(n);
+    n->disk.durable.last_slot = n->disk.rows_count;
     if (replica_new(&n->config, &n->disk.durable, &n->replica, &why) != ERR_OK) {
         journal_fail(&s->journal, VERDICT_SAFETY, "member %" PRIu32 " cannot be made: %s", n->id,
                      why);
         return;
     }
     n->disk.durable.used = 1;
-    for (uint64_t slot = 1; slot <= n->disk.rows_count; slot++) {
+    if (!load_checkpoint(n))
+        return;
+    uint64_t base = saver_slot(&n->saver) > n->disk.durable.floor ? saver_slot(&n->saver)
+                                                                  : n->disk.durable.floor;
+    for (uint64_t slot = base + 1; slot <= n->disk.rows_count; slot++) {
         const struct log_entry *row = disk_row(&n->disk, slot);
         if (row == NULL || replica_load_entry(n->replica, row) != ERR_OK) {
             journal_fail(&s->journal, VERDICT_SAFETY,
@@ -111,9 +164,11 @@ void server_die(struct server *n, enum server_death death, int64_t restart_after
     journal_trace(&s->journal, "%" PRIu32 " %s (%" PRIu32 " unsynced steps kept)", n->id,
                   death == SERVER_POWER_CUT ? "loses power" : "crashes", kept);
     journal_mix(&s->journal, 2, n->id);
+    saver_crash(&n->saver, n->saver_busy, &s->disk_random);
     replica_free(n->replica);
     n->replica = NULL;
     inbox_drop(n);
+    n->saver_busy = false;
     n->paused = false;
     n->dies_in_step = false;
     n->disk_busy = false;
@@ -134,6 +189,7 @@ static void inbox_drop(struct server *n)
             blob_unref(n->inbox[i].entries[k].value);
         free(n->inbox[i].entries);
         blob_unref(n->inbox[i].bytes);
+        blob_unref(n->inbox[i].about);
     }
     n->inbox_count = 0;
 }
@@ -148,6 +204,8 @@ static void inbox_add(struct server *n, const struct server_input *input)
     *kept = *input;
     if (kept->bytes != NULL)
         blob_ref(kept->bytes);
+    if (kept->about != NULL)
+        blob_ref(kept->about);
     if (kept->entries_count > 0) {
         kept->entries = check_calloc(input->entries_count, sizeof(kept->entries[0]));
         for (uint32_t i = 0; i < input->entries_count; i++) {
@@ -193,6 +251,7 @@ void server_resume(struct server *n)
             blob_unref(late[i].entries[k].value);
         free(late[i].entries);
         blob_unref(late[i].bytes);
+        blob_unref(late[i].about);
     }
     free(late);
     if (n->replica != NULL && n->life == life && !timer_first)
@@ -224,10 +283,12 @@ static void execute(struct server *n, const struct effect *e)
     case EFFECT_PERSIST_PROMISE:
     case EFFECT_PERSIST_ENTRY:
     case EFFECT_PERSIST_LEASE:
+    case EFFECT_PERSIST_FLOOR:
         break; /* handed over together, before the first effect */
     case EFFECT_SEND_PEER:
         journal_mix(&s->journal, 4, (uint64_t)n->id << 32 | e->peer);
-        said_check(&s->truth, n->id, n->life, &n->disk, blob_slice(e->bytes));
+        said_check(&s->truth, n->id, n->life, &n->disk, saver_slot(&n->saver),
+                   blob_slice(e->bytes));
         if (e->peer >= 1 && e->peer <= s->swarm.members && e->peer != n->id)
             link_send(s, n->index, e->peer - 1, e->bytes);
         break;
@@ -243,6 +304,14 @@ static void execute(struct server *n, const struct effect *e)
     case EFFECT_READ_LOG:
         disk_hand_over_read(&n->disk, e);
         server_disk_go_on(n);
+        break;
+    case EFFECT_CHECKPOINT_BEGIN:
+    case EFFECT_CHECKPOINT_PUT:
+    case EFFECT_CHECKPOINT_COMMIT:
+    case EFFECT_CHECKPOINT_ABORT:
+    case EFFECT_READ_CHECKPOINT:
+        (void)saver_hand_over(&n->saver, e);
+        server_saver_go_on(n);
         break;
     case EFFECT_NOTE:
         note(n, e);
@@ -275,9 +344,12 @@ static void wake_later(struct server *n, int64_t wake_at_ns)
 static void look(struct server *n)
 {
     struct sim *s = n->sim;
+    uint64_t floor_before = n->view.floor;
     replica_view(n->replica, clock_local(&n->clock, s->now_ns), &n->view);
     truth_view(&s->truth, n->id, &n->view);
     check_lease(s, n);
+    if (n->view.floor > floor_before && n->view.floor == n->view.checkpoint)
+        s->journal.counts[COUNT_TRANSFERS]++;
     if (n->view.serving && !n->was_serving && s->leader != n->id) {
         s->leader = n->id;
         s->journal.counts[COUNT_LEADER_CHANGES]++;
@@ -296,6 +368,8 @@ static void step(struct server *n, const struct server_input *input)
         .link = input->link,
         .sequence = input->sequence,
         .token = input->token,
+        .slot = input->slot,
+        .last = input->last,
         .entries = input->entries,
         .entries_count = input->entries_count,
         .stream = input->stream,
@@ -304,6 +378,10 @@ static void step(struct server *n, const struct server_input *input)
     };
     if (input->bytes != NULL)
         event.bytes = blob_slice(input->bytes);
+    if (input->about != NULL)
+        event.about = blob_slice(input->about);
+    if (input->kind == REPLICA_EVENT_CHECKPOINT_LOST)
+        saver_accept_again(&n->saver);
     if (input->kind == REPLICA_EVENT_STREAM_OPENED)
         prng_fill(&s->channel_random, event.random, sizeof(event.random));
     journal_mix(&s->journal, 16 + (uint64_t)input->kind, n->id);

@@ -12,6 +12,7 @@
 #include "coordd/replica/replica.h"
 #include "tests/sim/clock.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/saver.h"
 
 struct sim;
 
@@ -20,11 +21,12 @@ struct server_input {
     enum replica_event_kind kind;
     uint32_t peer;
     enum replica_link link;
-    uint64_t sequence, token, stream;
+    uint64_t sequence, token, stream, slot;
+    bool last;
     enum replica_stream_kind stream_kind;
     struct log_entry *entries; /* with references */
     uint32_t entries_count;
-    struct blob *bytes;
+    struct blob *bytes, *about;
 };
 
 enum server_death { SERVER_CRASH, SERVER_POWER_CUT };
@@ -36,6 +38,7 @@ struct server {
     struct replica *replica; /* owned; NULL while down */
     struct clock clock;
     struct disk disk;
+    struct saver saver;
     struct effects effects;
     uint32_t life;        /* rises with each start: what was queued for an older one is void */
     uint64_t wake_number; /* of the TIME event that is wanted */
@@ -46,7 +49,7 @@ struct server {
     bool dies_in_step; /* armed: at a random effect of the next step that has some */
     enum server_death death;
     int64_t restart_after_ns; /* of the armed death; negative: stays down */
-    bool disk_busy, disk_full;
+    bool disk_busy, disk_full, saver_busy;
     int64_t stalled_until_ns;
     bool was_serving;
     struct replica_view view; /* after the last step */
@@ -71,6 +74,8 @@ static inline bool server_is_paused(const struct server *n)
 }
 /* server_disk.c: something was handed over, or finished. */
 void server_disk_go_on(struct server *n);
+/* server_saver.c: the same, of checkpoints. */
+void server_saver_go_on(struct server *n);
 /* Believes, by its own clock, that nobody else leads. */
 bool server_has_lease(const struct server *n);
 

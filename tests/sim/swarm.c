@@ -125,6 +125,7 @@ static void draw_disks(struct swarm *s, struct prng *p)
     s->stall_ms = spread(p, 50, 4000);
     s->full_every_ms = maybe(p, 20, 2000, 15000);
     s->full_ms = spread(p, 50, 4000);
+    s->lose_state_ppm = maybe(p, 25, 50000, 400000);
 }
 
 static void draw_clocks(struct swarm *s, struct prng *p)
@@ -166,6 +167,15 @@ static void draw_deposed(struct swarm *s, struct prng *p)
     s->weight_get += s->weight_put;
 }
 
+/* Large ones are never reached: then the log is all there is. */
+static void draw_checkpoints(struct swarm *s, struct prng *p)
+{
+    s->checkpoint_slots = often(p, 80) ? spread(p, 3, 200) : 1000000;
+    s->checkpoint_step_bytes = spread(p, 64, 4096);
+    s->log_keep_slots = spread(p, 1, 200);
+    s->transfer_bytes = spread(p, 100, 20000);
+}
+
 void swarm_draw(struct swarm *s, uint64_t seed)
 {
     struct prng p;
@@ -179,6 +189,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_clocks(s, &p);
     draw_processes(s, &p);
     draw_deposed(s, &p);
+    draw_checkpoints(s, &p);
 }
 
 struct field {
@@ -195,6 +206,10 @@ static const struct field fields[] = {
     FIELD(lease_ms),
     FIELD(rate_ppm),
     FIELD(log_keep_entries),
+    FIELD(checkpoint_slots),
+    FIELD(checkpoint_step_bytes),
+    FIELD(log_keep_slots),
+    FIELD(transfer_bytes),
     FIELD(calls),
     FIELD(fault_ms),
     FIELD(faults_from_start),
@@ -264,6 +279,7 @@ static const struct field fields[] = {
     FIELD(stall_ms),
     FIELD(full_every_ms),
     FIELD(full_ms),
+    FIELD(lose_state_ppm),
     FIELD(clock_ppm),
     FIELD(turn_every_ms),
     FIELD(wall_jump_every_ms),

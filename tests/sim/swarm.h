@@ -12,6 +12,7 @@
 struct swarm {
     /* the cell */
     uint32_t members, lease_ms, rate_ppm, log_keep_entries;
+    uint32_t checkpoint_slots, checkpoint_step_bytes, log_keep_slots, transfer_bytes;
     /* the run */
     uint32_t calls, fault_ms, faults_from_start, dead_at_end;
     /* clients */
@@ -31,6 +32,7 @@ struct swarm {
     uint32_t cut_every_ms, cut_ms, one_way_ppm, isolate_ppm, flap_every_ms, client_cut_every_ms;
     /* disks */
     uint32_t commit_us, commit_spread_us, stall_every_ms, stall_ms, full_every_ms, full_ms;
+    uint32_t lose_state_ppm; /* of restarts */
     /* clocks */
     uint32_t clock_ppm, turn_every_ms, wall_jump_every_ms, late_us;
     /* processes */

@@ -210,7 +210,7 @@ static void say(struct court *c, uint32_t id, Coord__V1__Message *m)
     Coord__V1__Envelope e = COORD__V1__ENVELOPE__INIT;
     e.body.data = body;
     e.body.len = coord__v1__message__pack(m, body);
-    said_check(&c->truth, id, 1, &c->disks[id],
+    said_check(&c->truth, id, 1, &c->disks[id], 0,
                slice_of(bytes, coord__v1__envelope__pack(&e, bytes)));
 }
 

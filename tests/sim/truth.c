@@ -165,7 +165,7 @@ void truth_view(struct truth *t, uint32_t id, const struct replica_view *view)
                      id, view->chosen, view->applied, t->prefix);
         return;
     }
-    if (view->applied == 0)
+    if (view->applied == 0 || view->lost)
         return;
     struct truth_slot *s = &t->slots[view->applied - 1];
     if (!s->applied_by_someone) {
