@@ -359,12 +359,14 @@ void leader_on_accepted(struct paxos *p, uint32_t from, const struct message *m,
         if (m->granted)
             peer->granted_ns = ns_max(peer->granted_ns, sent_ns);
     }
-    if (m->held > peer->held && m->held < l->next_slot) {
-        peer->held = m->held;
+    if (m->held < l->next_slot && (m->held > peer->held || m->held >= peer->next)) {
+        /* The second also without the first: what it held once, lost, and got back
+         * from another. */
+        peer->held = m->held > peer->held ? m->held : peer->held;
         peer->progress_ns = p->now_ns;
-        peer->anchor = peer->held > peer->anchor ? peer->held : peer->anchor;
-        if (peer->next <= peer->held)
-            peer->next = peer->held + 1;
+        peer->anchor = m->held > peer->anchor ? m->held : peer->anchor;
+        if (peer->next <= m->held)
+            peer->next = m->held + 1;
         l->dirty = true;
     }
     if (m->gap)

@@ -153,7 +153,92 @@ static void test_acceptor__no_promise_while_a_lease_or_the_restart_wait_is_on(vo
     end();
 }
 
+static void choose(uint64_t through)
+{
+    for (uint64_t slot = 1; slot <= through; slot++)
+        accept_in_step(slot, "value");
+    acceptor_chosen(&a, through);
+    paxos_effects_clear(&out);
+}
+
+static void test_acceptor__a_cut_is_handed_out_once_and_rises_only(void)
+{
+    begin();
+    acceptor_promise(&a, 10, &out);
+    choose(5);
+    acceptor_begin(&a);
+    acceptor_cut(&a, 3, &out);
+    acceptor_cut(&a, 3, &out);
+    acceptor_cut(&a, 2, &out);
+    CU_ASSERT_EQUAL_FATAL(out.persists_count, 1);
+    CU_ASSERT_EQUAL(out.persists[0].kind, PAXOS_PERSIST_FLOOR);
+    CU_ASSERT_EQUAL(out.persists[0].floor, 3);
+    CU_ASSERT_EQUAL(a.floor, 3);
+    end();
+}
+
+static void
+test_acceptor__a_state_taken_over_keeps_the_promise_and_what_was_accepted_behind_it(void)
+{
+    begin();
+    acceptor_promise(&a, 10, &out);
+    choose(2);
+    accept_in_step(3, "three");
+    accept_in_step(4, "four");
+    acceptor_begin(&a);
+    acceptor_install(&a, 3, &out);
+    CU_ASSERT_EQUAL(a.promised, 10);
+    CU_ASSERT_EQUAL(a.chosen, 3);
+    CU_ASSERT_EQUAL(a.held, 4);
+    CU_ASSERT_PTR_NULL(log_get(&a.log, 3));
+    CU_ASSERT_PTR_NOT_NULL(log_get(&a.log, 4));
+    end();
+}
+
+static void test_acceptor__a_state_from_far_ahead_restarts_the_log_behind_it(void)
+{
+    begin();
+    acceptor_promise(&a, 10, &out);
+    choose(2);
+    acceptor_begin(&a);
+    acceptor_install(&a, 100, &out);
+    CU_ASSERT_EQUAL_FATAL(out.persists_count, 1);
+    CU_ASSERT_EQUAL(out.persists[0].floor, 100);
+    CU_ASSERT_EQUAL(a.held, 100);
+    accept_in_step(101, "next");
+    CU_ASSERT_EQUAL(a.held, 101);
+    CU_ASSERT_EQUAL(out.persists[1].entry.slot, 101);
+    end();
+}
+
+/* What found no space is handed out again in an order in which each row joins on. */
+static void test_acceptor__handed_out_again_the_floor_comes_before_the_rows_behind_it(void)
+{
+    begin();
+    acceptor_promise(&a, 10, &out);
+    choose(2);
+    acceptor_persisted(&a, a.sequence);
+    acceptor_begin(&a);
+    acceptor_install(&a, 100, &out);
+    accept_in_step(101, "next");
+    acceptor_full(&a, a.sequence - 1);
+    paxos_effects_clear(&out);
+    acceptor_begin(&a);
+    acceptor_chosen(&a, 101);
+    acceptor_cut(&a, 101, &out); /* not while what was handed out is not written */
+    CU_ASSERT_EQUAL(out.persists_count, 0);
+    acceptor_retry(&a, &out);
+    CU_ASSERT_EQUAL_FATAL(out.persists_count, 2);
+    CU_ASSERT_EQUAL(out.persists[0].kind, PAXOS_PERSIST_FLOOR);
+    CU_ASSERT_EQUAL(out.persists[1].entry.slot, 101);
+    end();
+}
+
 static const struct test_case cases[] = {
+    TEST(test_acceptor__a_cut_is_handed_out_once_and_rises_only),
+    TEST(test_acceptor__a_state_taken_over_keeps_the_promise_and_what_was_accepted_behind_it),
+    TEST(test_acceptor__a_state_from_far_ahead_restarts_the_log_behind_it),
+    TEST(test_acceptor__handed_out_again_the_floor_comes_before_the_rows_behind_it),
     TEST(test_acceptor__a_promise_is_said_only_when_durable),
     TEST(test_acceptor__held_says_no_more_than_the_first_pending_slot),
     TEST(test_acceptor__a_step_has_one_sequence),

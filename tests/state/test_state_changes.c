@@ -1,0 +1,169 @@
+/* test_state_changes.c - saving a state piece by piece while it goes on changing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcoord/base/avl.h"
+#include "libcoord/base/check.h"
+#include "tests/state/lab.h"
+#include "tests/state/script.h"
+#include "tests/support/runner.h"
+
+/* What a checkpoint would hold. */
+struct saved {
+    struct avl by_key;
+    size_t taken; /* records, since it was last set to 0 */
+};
+
+struct saved_record {
+    struct avl_node node;
+    struct buffer key, value;
+};
+
+static int compare(const void *key, const struct avl_node *node)
+{
+    return slice_compare(*(const struct slice *)key,
+                         buffer_slice(&container_of(node, struct saved_record, node)->key));
+}
+
+static void drop(struct saved *saved, struct avl_node *node)
+{
+    struct saved_record *r = container_of(node, struct saved_record, node);
+    avl_remove(&saved->by_key, node);
+    buffer_release(&r->key);
+    buffer_release(&r->value);
+    free(r);
+}
+
+static void take(void *context, struct slice key, struct slice value)
+{
+    struct saved *saved = context;
+    struct avl_node *old = avl_find(&saved->by_key, &key, compare);
+    saved->taken++;
+    if (old != NULL)
+        drop(saved, old);
+    if (value.data == NULL) {
+        CU_ASSERT_PTR_NOT_NULL(old); /* only what is there is removed */
+        return;
+    }
+    struct saved_record *r = check_calloc(1, sizeof *r);
+    buffer_put(&r->key, key.data, key.length);
+    buffer_put(&r->value, value.data, value.length);
+    struct slice own = buffer_slice(&r->key);
+    CHECK(avl_insert(&saved->by_key, &r->node, &own, compare) == NULL);
+}
+
+static void forget(struct saved *saved)
+{
+    struct avl_node *first;
+    while ((first = avl_first(&saved->by_key)) != NULL)
+        drop(saved, first);
+}
+
+static bool is_state(const struct saved *saved, const struct state *s)
+{
+    struct state *loaded = state_new(lab_cell);
+    uint64_t expected[2], got[2];
+    bool good = true;
+    for (struct avl_node *at = avl_first(&saved->by_key); good && at != NULL; at = avl_next(at)) {
+        struct saved_record *r = container_of(at, struct saved_record, node);
+        good = state_load_record(loaded, buffer_slice(&r->key), buffer_slice(&r->value)) == ERR_OK;
+    }
+    good = good && state_loaded(loaded) == ERR_OK;
+    state_hash(s, expected);
+    state_hash(loaded, got);
+    state_free(loaded);
+    return good && expected[0] == got[0] && expected[1] == got[1];
+}
+
+static void go_on(struct script *script, struct state *s, struct state_output *out, int batches)
+{
+    for (int i = 0; i < batches; i++) {
+        struct buffer batch = script_next(script, s);
+        state_apply(s, buffer_slice(&batch), out);
+        script_learn(script, out);
+        buffer_release(&batch);
+    }
+}
+
+static void test_state_changes__pieces_taken_between_batches_are_the_state_once_none_is_left(void)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct state *s = state_new(lab_cell);
+        struct saved saved = {.by_key = AVL_INIT};
+        struct state_output out;
+        struct script script;
+        struct prng random;
+        prng_init(&random, seed);
+        script_init(&script, seed);
+        state_output_init(&out);
+        lab_limit_history(s, LAB_HISTORY_BYTES);
+        for (int checkpoint = 0; checkpoint < 6; checkpoint++) {
+            go_on(&script, s, &out, (int)prng_below(&random, 40));
+            /* Not while it changes as fast as it is taken. */
+            for (int piece = 0; piece < 30; piece++) {
+                state_take_changes(s, 1 + prng_below(&random, 400), take, &saved);
+                go_on(&script, s, &out, (int)prng_below(&random, 3));
+            }
+            while (state_changes(s) > 0)
+                state_take_changes(s, 1 + prng_below(&random, 400), take, &saved);
+            CU_ASSERT_TRUE(is_state(&saved, s));
+        }
+        forget(&saved);
+        state_output_release(&out);
+        script_release(&script);
+        state_free(s);
+    }
+}
+
+static void test_state_changes__a_piece_ends_where_it_was_asked_to(void)
+{
+    struct lab lab;
+    struct saved saved = {.by_key = AVL_INIT};
+    lab_init(&lab);
+    for (char name = 'a'; name <= 'z'; name++) {
+        const char path[] = {'/', name, '\0'};
+        CU_ASSERT_EQUAL(lab_create(&lab, 0, path, "some content"), 0);
+    }
+    size_t changes = state_changes(lab.state);
+    state_take_changes(lab.state, 1, take, &saved);
+    CU_ASSERT_EQUAL(saved.taken, 1);
+    CU_ASSERT_EQUAL(state_changes(lab.state), changes - 1);
+    state_take_changes(lab.state, 200, take, &saved);
+    CU_ASSERT(saved.taken > 2 && saved.taken < 10);
+    state_take_changes(lab.state, SIZE_MAX, take, &saved);
+    CU_ASSERT_EQUAL(saved.taken, changes);
+    CU_ASSERT_EQUAL(state_changes(lab.state), 0);
+    forget(&saved);
+    lab_release(&lab);
+}
+
+static void test_state_changes__unclean_it_is_taken_whole_once_more(void)
+{
+    struct lab lab;
+    struct saved saved = {.by_key = AVL_INIT}, again = {.by_key = AVL_INIT};
+    lab_init(&lab);
+    lab_create(&lab, 0, "/a", "1");
+    lab_create(&lab, 0, "/b", "2");
+    state_take_changes(lab.state, SIZE_MAX, take, &saved);
+    lab_delete(&lab, 0, "/a");
+    lab_put(&lab, 0, "/b", "3");
+    state_unclean(lab.state);
+    state_take_changes(lab.state, SIZE_MAX, take, &again);
+    CU_ASSERT_TRUE(is_state(&again, lab.state));
+    lab_delete(&lab, 0, "/b");
+    state_take_changes(lab.state, SIZE_MAX, take, &again);
+    CU_ASSERT_TRUE(is_state(&again, lab.state));
+    forget(&saved);
+    forget(&again);
+    lab_release(&lab);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        TEST(test_state_changes__pieces_taken_between_batches_are_the_state_once_none_is_left),
+        TEST(test_state_changes__a_piece_ends_where_it_was_asked_to),
+        TEST(test_state_changes__unclean_it_is_taken_whole_once_more),
+    };
+    return run_suite("state_changes", cases, sizeof cases / sizeof cases[0], argc, argv);
+}
