@@ -184,6 +184,7 @@ void store_durable(const struct store *s, struct replica_durable *ret)
         .promised = s->promised,
         .longest_lease_ms = (uint32_t)s->lease_ms,
         .used = s->used,
+        .last_slot = s->last_slot,
         .floor = s->floor,
     };
 }
