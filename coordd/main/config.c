@@ -17,8 +17,10 @@ enum {
     RATE_PPM_MAX = 100 * 1000,
     WAL_MIB_MAX = 1024,
     CHECKPOINT_FRAMES_MAX = 1000 * 1000,
+    SLOTS_MAX = 100 * 1000 * 1000,
     MIB_BYTES = 1024 * 1024,
 };
+static const uint64_t CHECKPOINT_BYTES_MAX = UINT64_C(1) << 40;
 static const char default_name[] = "local";
 
 bool config_parse_cell(const char *text, uint8_t ret[REPLICA_CELL_ID_BYTES])
@@ -182,6 +184,7 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
     struct serve_config c = empty;
     char cell[SETTING_TEXT_BYTES_MAX] = "", file[SETTING_TEXT_BYTES_MAX] = "";
     uint64_t id = 0, lease_ms = 0, heartbeat_ms = 0, rate_ppm = 0, wal_mib = 0, frames = 0;
+    uint64_t slots = 0, bytes = 0, keep = 0;
     const struct setting settings[] = {
         {.key = "dir", .kind = SETTING_TEXT, .value = c.dir},
         {.key = "config", .kind = SETTING_TEXT, .value = file},
@@ -193,6 +196,9 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
         {"rate_ppm", SETTING_NUMBER, true, &rate_ppm, 1, RATE_PPM_MAX},
         {"wal_mib", SETTING_NUMBER, true, &wal_mib, 1, WAL_MIB_MAX},
         {"checkpoint_frames", SETTING_NUMBER, true, &frames, 1, CHECKPOINT_FRAMES_MAX},
+        {"checkpoint_slots", SETTING_NUMBER, true, &slots, 1, SLOTS_MAX},
+        {"checkpoint_bytes", SETTING_NUMBER, true, &bytes, 1, CHECKPOINT_BYTES_MAX},
+        {"log_keep_slots", SETTING_NUMBER, true, &keep, 1, SLOTS_MAX},
     };
     const size_t count = sizeof settings / sizeof settings[0];
     enum err e = settings_take_arguments(settings, count, argc, argv, why);
@@ -220,6 +226,9 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
     c.rate_ppm = (uint32_t)rate_ppm;
     c.wal_bytes = wal_mib * MIB_BYTES;
     c.checkpoint_frames = (uint32_t)frames;
+    c.checkpoint_slots = (uint32_t)slots;
+    c.checkpoint_bytes = bytes;
+    c.log_keep_slots = (uint32_t)keep;
     *ret = c;
     return ERR_OK;
 }

@@ -24,6 +24,9 @@ struct serve_config {
     uint32_t lease_ms, heartbeat_ms, rate_ppm;
     uint64_t wal_bytes;
     uint32_t checkpoint_frames;
+    uint32_t checkpoint_slots;
+    uint64_t checkpoint_bytes;
+    uint32_t log_keep_slots;
 };
 
 /* `argv` begins behind the subcommand. ERR_INVALID and `why`

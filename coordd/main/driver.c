@@ -55,6 +55,7 @@ static void execute(struct driver *d, const struct effect *e)
     case EFFECT_PERSIST_PROMISE:
     case EFFECT_PERSIST_ENTRY:
     case EFFECT_PERSIST_LEASE:
+    case EFFECT_PERSIST_FLOOR:
         break; /* handed to the log thread already, all of the step together */
     case EFFECT_SEND_PEER:
         rpc_send_peer(d->rpc, e->peer, e->bytes);
@@ -68,6 +69,15 @@ static void execute(struct driver *d, const struct effect *e)
     case EFFECT_READ_LOG:
         journal_read(d->journal, e);
         break;
+    case EFFECT_CHECKPOINT_BEGIN:
+    case EFFECT_CHECKPOINT_PUT:
+    case EFFECT_CHECKPOINT_COMMIT:
+    case EFFECT_CHECKPOINT_ABORT:
+        saver_write(d->saver, e);
+        break;
+    case EFFECT_READ_CHECKPOINT:
+        saver_read(d->saver, e);
+        break;
     case EFFECT_NOTE:
         write_note(e);
         break;
@@ -79,9 +89,7 @@ static void execute(struct driver *d, const struct effect *e)
 static bool has_persist(const struct effects *effects)
 {
     for (uint32_t i = 0; i < effects->count; i++) {
-        enum effect_kind kind = effects->list[i].kind;
-        if (kind == EFFECT_PERSIST_PROMISE || kind == EFFECT_PERSIST_ENTRY ||
-            kind == EFFECT_PERSIST_LEASE)
+        if (store_persists(effects->list[i].kind))
             return true;
     }
     return false;
@@ -151,6 +159,7 @@ void driver_round(struct driver *d, int64_t until_ns)
 {
     rpc_poll(d->rpc, ns_min(d->wake_at_ns, until_ns));
     journal_take(d->journal, driver_take_event, d);
+    saver_take(d->saver, driver_take_event, d);
     if (clock_now_ns() >= d->wake_at_ns) {
         struct replica_event event = {.kind = REPLICA_EVENT_TIME};
         driver_take_event(d, &event);

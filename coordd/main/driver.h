@@ -9,6 +9,7 @@
 #define COORD_MAIN_DRIVER_H
 
 #include "coordd/main/journal.h"
+#include "coordd/main/saver.h"
 #include "coordd/replica/replica.h"
 #include "coordd/rpc/rpc.h"
 
@@ -16,6 +17,7 @@ struct driver {
     struct replica *replica; /* borrowed */
     struct rpc *rpc;         /* borrowed; set after driver_init, before driver_run */
     struct journal *journal; /* borrowed; likewise */
+    struct saver *saver;     /* borrowed; likewise */
     struct effects effects;
     int64_t wake_at_ns; /* as the last step said */
     bool led;           /* what rpc was told */
@@ -25,7 +27,7 @@ void driver_init(struct driver *d, struct replica *replica);
 void driver_release(struct driver *d);
 
 /* Gives one event to the replica, with the time of now, and executes what comes
- * of it. Fits rpc_take_event and journal_take_event; the context is the driver. */
+ * of it. Fits rpc_take_event and worker_take_event; the context is the driver. */
 void driver_take_event(void *driver, struct replica_event *event);
 /* Fits rpc_take_note. */
 void driver_take_note(void *driver, enum rpc_note note, uint32_t peer, const char *text);

@@ -1,13 +1,7 @@
 /* journal.c - see journal.h. */
-#define _GNU_SOURCE
 #include "coordd/main/journal.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "libcoord/base/avl.h"
 #include "libcoord/base/check.h"
@@ -26,43 +20,15 @@ struct journal {
     void (*wake)(void *context);
     void (*fail)(void *context, enum store_result result);
     void *context;
-    pthread_t thread;
-    sem_t work;           /* posted when the thread waits and something came */
     struct effects taken; /* the network thread's: to be dropped */
 
-    pthread_mutex_t mutex;  /* guards all below */
+    struct worker worker;   /* its mutex guards all below */
     struct effects waiting; /* for the next transaction */
     struct effects done;    /* reported; holds references that are not ours to drop */
     struct list reads_waiting, reads_done;
     uint64_t persisted; /* highest durable sequence that is not reported yet, or 0 */
     uint64_t full_from; /* not 0: nothing from here on was written, nothing is now */
-    bool idle;          /* the thread waits on `work` */
-    bool stopping;
 };
-
-static void lock(struct journal *j)
-{
-    CHECK(pthread_mutex_lock(&j->mutex) == 0);
-}
-
-static void unlock(struct journal *j)
-{
-    CHECK(pthread_mutex_unlock(&j->mutex) == 0);
-}
-
-/* Moves all of `from` behind `to`; references go along. */
-static void effects_move(struct effects *to, struct effects *from)
-{
-    if (to->count == 0) {
-        struct effects empty = *to;
-        *to = *from;
-        *from = empty;
-        return;
-    }
-    for (uint32_t i = 0; i < from->count; i++)
-        *effects_add(to, from->list[i].kind) = from->list[i];
-    from->count = 0;
-}
 
 static void log_read_free(struct log_read *r)
 {
@@ -104,13 +70,13 @@ static bool commit(struct journal *j, struct effects *batch)
     enum store_result result = store_commit(j->store, batch->list, batch->count);
     if (!bear(j, result))
         return false;
-    lock(j);
+    worker_lock(&j->worker);
     if (result == STORE_OK)
         j->persisted = last;
     else
         j->full_from = first;
-    effects_move(&j->done, batch);
-    unlock(j);
+    worker_move(&j->done, batch);
+    worker_unlock(&j->worker);
     j->wake(j->context);
     /* Those who wait for the acknowledgement have it by now. */
     return bear(j, store_maintain(j->store));
@@ -126,47 +92,37 @@ static bool serve_reads(struct journal *j, struct list *reads)
         if (!bear(j, result))
             return false;
         list_remove(first);
-        lock(j);
+        worker_lock(&j->worker);
         list_append(&j->reads_done, first);
-        unlock(j);
+        worker_unlock(&j->worker);
         j->wake(j->context);
     }
     return true;
 }
 
-static void wait_for_work(struct journal *j)
-{
-    while (sem_wait(&j->work) != 0)
-        CHECK(errno == EINTR);
-}
-
 /* Takes what waits; if nothing does, waits. False when it is time to end. */
 static bool gather(struct journal *j, struct effects *batch, struct list *reads)
 {
-    lock(j);
+    worker_lock(&j->worker);
     for (;;) {
         struct list *first;
         if (j->full_from == 0)
-            effects_move(batch, &j->waiting);
+            worker_move(batch, &j->waiting);
         while ((first = list_first(&j->reads_waiting)) != NULL) {
             list_remove(first);
             list_append(reads, first);
         }
-        if (batch->count > 0 || !list_empty(reads) || j->stopping)
+        if (batch->count > 0 || !list_empty(reads) || j->worker.stopping)
             break;
-        j->idle = true;
-        unlock(j);
-        wait_for_work(j);
-        lock(j);
+        worker_wait(&j->worker);
     }
-    unlock(j);
+    worker_unlock(&j->worker);
     return batch->count > 0 || !list_empty(reads);
 }
 
 static void *run(void *context)
 {
     struct journal *j = context;
-    (void)pthread_setname_np(pthread_self(), "coordd-log");
     struct effects batch;
     struct list reads;
     effects_init(&batch);
@@ -178,14 +134,14 @@ static void *run(void *context)
             break;
     }
     /* Only after `fail` is anything left here, and then nobody goes on. */
-    lock(j);
-    effects_move(&j->done, &batch);
+    worker_lock(&j->worker);
+    worker_move(&j->done, &batch);
     while (!list_empty(&reads)) {
         struct list *first = list_first(&reads);
         list_remove(first);
         list_append(&j->reads_done, first);
     }
-    unlock(j);
+    worker_unlock(&j->worker);
     effects_release(&batch);
     return NULL;
 }
@@ -204,49 +160,23 @@ struct journal *journal_new(const struct journal_options *options)
     effects_init(&j->taken);
     list_init(&j->reads_waiting);
     list_init(&j->reads_done);
-    CHECK(pthread_mutex_init(&j->mutex, NULL) == 0);
-    CHECK(sem_init(&j->work, 0, 0) == 0);
-
-    /* Signals are for the other thread. */
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    int failure = pthread_create(&j->thread, NULL, run, j);
-    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    if (failure != 0) {
-        (void)pthread_mutex_destroy(&j->mutex);
-        (void)sem_destroy(&j->work);
+    if (!worker_start(&j->worker, "coordd-log", run, j)) {
         free(j);
         return NULL;
     }
     return j;
 }
 
-/* With the mutex held. */
-static void rouse(struct journal *j)
-{
-    if (j->idle) {
-        j->idle = false;
-        CHECK(sem_post(&j->work) == 0);
-    }
-}
-
 void journal_persist(struct journal *j, const struct effects *step)
 {
-    lock(j);
+    worker_lock(&j->worker);
     for (uint32_t i = 0; i < step->count; i++) {
         const struct effect *e = &step->list[i];
-        if (e->kind != EFFECT_PERSIST_PROMISE && e->kind != EFFECT_PERSIST_ENTRY &&
-            e->kind != EFFECT_PERSIST_LEASE)
-            continue;
-        struct effect *kept = effects_add(&j->waiting, e->kind);
-        *kept = *e;
-        kept->bytes = NULL;
-        if (kept->entry.value != NULL)
-            (void)blob_ref(kept->entry.value);
+        if (store_persists(e->kind))
+            worker_keep(&j->waiting, e);
     }
-    rouse(j);
-    unlock(j);
+    worker_rouse(&j->worker);
+    worker_unlock(&j->worker);
 }
 
 void journal_read(struct journal *j, const struct effect *read)
@@ -256,13 +186,13 @@ void journal_read(struct journal *j, const struct effect *read)
     r->first_slot = read->first_slot;
     r->last_slot = read->last_slot;
     r->bytes_max = read->bytes_max;
-    lock(j);
+    worker_lock(&j->worker);
     list_append(&j->reads_waiting, &r->place);
-    rouse(j);
-    unlock(j);
+    worker_rouse(&j->worker);
+    worker_unlock(&j->worker);
 }
 
-static void take_reads(struct list *reads, journal_take_event *take, void *context)
+static void take_reads(struct list *reads, worker_take_event *take, void *context)
 {
     struct list *first;
     while ((first = list_first(reads)) != NULL) {
@@ -282,32 +212,31 @@ static void take_reads(struct list *reads, journal_take_event *take, void *conte
 
 /* The log thread writes nothing while full_from is set, so what the steps before
  * this one handed out is dropped with the rest: the core is told of all of it. */
-static void take_full(struct journal *j, uint64_t full_from, journal_take_event *take,
-                      void *context)
+static void take_full(struct journal *j, uint64_t full_from, worker_take_event *take, void *context)
 {
     struct replica_event event = {.kind = REPLICA_EVENT_PERSIST_FULL, .sequence = full_from};
 
-    lock(j);
-    effects_move(&j->taken, &j->waiting);
+    worker_lock(&j->worker);
+    worker_move(&j->taken, &j->waiting);
     j->full_from = 0;
-    unlock(j);
+    worker_unlock(&j->worker);
     effects_clear(&j->taken);
     take(context, &event);
 }
 
-void journal_take(struct journal *j, journal_take_event *take, void *context)
+void journal_take(struct journal *j, worker_take_event *take, void *context)
 {
     struct list reads, *first;
     list_init(&reads);
-    lock(j);
+    worker_lock(&j->worker);
     uint64_t persisted = j->persisted, full_from = j->full_from;
     j->persisted = 0;
-    effects_move(&j->taken, &j->done);
+    worker_move(&j->taken, &j->done);
     while ((first = list_first(&j->reads_done)) != NULL) {
         list_remove(first);
         list_append(&reads, first);
     }
-    unlock(j);
+    worker_unlock(&j->worker);
     effects_clear(&j->taken); /* the memory goes round: waiting, batch, done, taken */
 
     struct replica_event event = {.kind = REPLICA_EVENT_PERSISTED, .sequence = persisted};
@@ -322,17 +251,11 @@ void journal_free(struct journal *j)
 {
     if (j == NULL)
         return;
-    lock(j);
-    j->stopping = true;
-    rouse(j);
-    unlock(j);
-    CHECK(pthread_join(j->thread, NULL) == 0);
+    worker_end(&j->worker);
     take_reads(&j->reads_waiting, NULL, NULL);
     take_reads(&j->reads_done, NULL, NULL);
     effects_release(&j->waiting);
     effects_release(&j->done);
     effects_release(&j->taken);
-    (void)pthread_mutex_destroy(&j->mutex);
-    (void)sem_destroy(&j->work);
     free(j);
 }

@@ -12,14 +12,11 @@
  * - When the disk is full nothing more is written until the network thread has
  *   taken the report; what was queued by then is dropped with it, since the
  *   replica is told that nothing of it will become durable.
- * - A blob's references belong to the network thread: it takes them when it
- *   queues an effect and drops them when it takes the report.
- * - What the two threads share stands behind one mutex. The queue is as long as
- *   the replica's own windows let it become. */
+ * - The queue is as long as the replica's own windows let it become. */
 #ifndef COORD_MAIN_JOURNAL_H
 #define COORD_MAIN_JOURNAL_H
 
-#include "coordd/replica/effects.h"
+#include "coordd/main/worker.h"
 #include "coordd/storage/store.h"
 
 struct journal;
@@ -44,9 +41,7 @@ void journal_persist(struct journal *j, const struct effects *step);
 /* Queues an EFFECT_READ_LOG. It sees all that was queued before it. */
 void journal_read(struct journal *j, const struct effect *read);
 
-/* Hands over each report as an event without time: PERSISTED, PERSIST_FULL or
- * LOG_READ. The callback may queue. */
-typedef void journal_take_event(void *context, struct replica_event *event);
-void journal_take(struct journal *j, journal_take_event *take, void *context);
+/* Hands over each report: PERSISTED, PERSIST_FULL or LOG_READ. */
+void journal_take(struct journal *j, worker_take_event *take, void *context);
 
 #endif

@@ -1,7 +1,7 @@
 /* serve.c - `coordd serve`: puts one replica together, runs it until a signal
  * asks for the end, and takes it apart.
  *
- *   store_open -> replica_new, replica_load_entry ... -> rpc_new -> rounds
+ *   load_directory -> rpc_new, the threads of the disk -> rounds
  *
  * The port is opened last: who cannot serve yet is better refused than kept
  * waiting, and whoever stands on the port finds nothing half done. */
@@ -19,8 +19,8 @@
 #include "coordd/main/clock.h"
 #include "coordd/main/driver.h"
 #include "coordd/main/exit_codes.h"
+#include "coordd/main/load.h"
 #include "coordd/main/log.h"
-#include "coordd/main/random.h"
 #include "libcoord/base/check.h"
 #include "libcoord/base/units.h"
 
@@ -32,12 +32,11 @@ static const char stopping_text[] = "the server is stopping";
 
 struct serve {
     const struct serve_config *config; /* borrowed */
-    struct store *store;
-    struct replica *replica;
+    struct loaded loaded;
     struct rpc *rpc;
     struct journal *journal;
+    struct saver *saver;
     struct driver driver;
-    uint64_t entries;
 };
 
 /* ---- signals ---- */
@@ -68,98 +67,32 @@ static int fail(const char *event, int status, const char *why)
     return status;
 }
 
-static int fail_store(enum store_result result, const char *why)
-{
-    LOG_ERROR("storage", log_text("problem", store_result_text(result)), log_text("text", why));
-    return exit_for_store(result);
-}
-
-static int open_store(struct serve *s, const struct store_options *storage)
-{
-    struct store_options options = {0};
-    char why[SETTINGS_WHY_BYTES] = "";
-    if (storage != NULL)
-        options = *storage;
-    if (s->config->wal_bytes != 0)
-        options.wal_bytes = s->config->wal_bytes;
-    if (s->config->checkpoint_frames != 0)
-        options.checkpoint_frames = s->config->checkpoint_frames;
-    enum store_result result = store_open(s->config->dir, &options, &s->store, why, sizeof why);
-    if (result != STORE_OK)
-        return fail_store(result, why);
-    /* Is it the directory that the caller meant? */
-    result = store_expect(s->store, s->config->has_cell ? s->config->cell : NULL, s->config->id);
-    return result == STORE_OK ? COORDD_EXIT_OK : fail_store(result, store_why(s->store));
-}
-
-struct loading {
-    struct serve *serve;
-    enum err error;
-    uint64_t slot;
-};
-
-static bool load_entry(void *context, const struct log_entry *entry)
-{
-    struct loading *l = context;
-    l->error = replica_load_entry(l->serve->replica, entry);
-    l->slot = entry->slot;
-    l->serve->entries++;
-    return l->error == ERR_OK;
-}
-
-static int load_replica(struct serve *s)
-{
-    const struct store_identity *own = store_identity(s->store);
-    struct replica_durable durable;
-    struct replica_config config = {
-        .self = own->self,
-        .incarnation = own->incarnation,
-        .members_count = own->members_count,
-        .lease_ms = s->config->lease_ms,
-        .heartbeat_ms = s->config->heartbeat_ms,
-        .rate_ppm = s->config->rate_ppm,
-        .pid = (uint64_t)getpid(),
-        .version = COORD_VERSION,
-    };
-    memcpy(config.cell, own->cell, sizeof config.cell);
-    memcpy(config.cell_name, own->cell_name, sizeof config.cell_name);
-    memcpy(config.members, own->members, sizeof config.members);
-    random_fill(&config.seed, sizeof config.seed);
-    store_durable(s->store, &durable);
-
-    const char *why = "";
-    if (replica_new(&config, &durable, &s->replica, &why) != ERR_OK)
-        return fail("configuration", COORDD_EXIT_USAGE, why);
-    struct loading loading = {.serve = s};
-    enum store_result result = store_read(s->store, 1, UINT64_MAX, 0, load_entry, &loading);
-    if (result != STORE_OK)
-        return fail_store(result, store_why(s->store));
-    if (loading.error != ERR_OK) {
-        LOG_ERROR("log-gap", log_number("slot", loading.slot), log_text("dir", s->config->dir));
-        return COORDD_EXIT_CORRUPT;
-    }
-    result = store_mark_used(s->store);
-    if (result != STORE_OK)
-        return fail_store(result, store_why(s->store));
-    replica_loaded(s->replica, clock_now_ns());
-    return COORDD_EXIT_OK;
-}
-
-/* From the log thread. */
+/* From a thread of the disk. */
 static void wake(void *context)
 {
     rpc_wake(((struct serve *)context)->rpc);
 }
 
-/* From the log thread: what is durable is not known any more, so nobody may hear
- * another word of this process. */
-static void disk_failed(void *context, enum store_result result)
+/* What is durable is not known any more, so nobody may hear another word of this
+ * process. */
+_Noreturn static void end_for_disk(enum store_result result, const char *why)
 {
-    struct serve *s = context;
-    LOG_ERROR("storage", log_text("problem", store_result_text(result)),
-              log_text("text", store_why(s->store)),
+    LOG_ERROR("storage", log_text("problem", store_result_text(result)), log_text("text", why),
               log_text("so", "the process ends, for what is durable is not known"));
     _exit(exit_for_store(result));
+}
+
+/* From the log thread. */
+static void log_failed(void *context, enum store_result result)
+{
+    end_for_disk(result, store_why(((struct serve *)context)->loaded.store));
+}
+
+/* From the checkpoint thread. If it is damage, the next start finds it and asks the
+ * others for the state. */
+static void checkpoint_failed(void *context, enum store_result result)
+{
+    end_for_disk(result, checkpoint_why(((struct serve *)context)->loaded.checkpoint));
 }
 
 static const char *own_address(const struct store_identity *own)
@@ -173,10 +106,10 @@ static const char *own_address(const struct store_identity *own)
 
 static int open_network(struct serve *s)
 {
-    const struct store_identity *own = store_identity(s->store);
+    const struct store_identity *own = store_identity(s->loaded.store);
     const char *listen = s->config->listen[0] != '\0' ? s->config->listen : own_address(own);
     char why[RPC_WHY_BYTES] = "", cell[2 * REPLICA_CELL_ID_BYTES + 1];
-    driver_init(&s->driver, s->replica);
+    driver_init(&s->driver, s->loaded.replica);
     struct rpc_options options = {
         .self = own->self,
         .incarnation = own->incarnation,
@@ -192,17 +125,29 @@ static int open_network(struct serve *s)
     if (result != RPC_OK)
         return fail("listen",
                     result == RPC_ADDRESS_TAKEN ? COORDD_EXIT_PORT_TAKEN : COORDD_EXIT_OTHER, why);
-    struct journal_options journal = {
-        .store = s->store, .wake = wake, .fail = disk_failed, .context = s};
-    s->journal = journal_new(&journal);
-    if (s->journal == NULL)
-        return fail("thread", COORDD_EXIT_OTHER, "the system gives no thread");
-    s->driver.rpc = s->rpc;
-    s->driver.journal = s->journal;
     hex_encode(own->cell, sizeof own->cell, cell);
     LOG_INFO("started", log_number("member", own->self), log_text("cell", cell),
              log_text("listen", listen), log_number("pid", (uint64_t)getpid()),
-             log_number("entries", s->entries), log_text("version", COORD_VERSION));
+             log_number("checkpoint", checkpoint_slot(s->loaded.checkpoint)),
+             log_number("records", s->loaded.records), log_number("entries", s->loaded.entries),
+             log_number("load_ms", s->loaded.took_ms), log_text("version", COORD_VERSION));
+    return COORDD_EXIT_OK;
+}
+
+static int start_threads(struct serve *s)
+{
+    struct journal_options journal = {
+        .store = s->loaded.store, .wake = wake, .fail = log_failed, .context = s};
+    struct saver_options saver = {
+        .checkpoint = s->loaded.checkpoint, .wake = wake, .fail = checkpoint_failed, .context = s};
+    s->journal = journal_new(&journal);
+    if (s->journal != NULL)
+        s->saver = saver_new(&saver);
+    if (s->saver == NULL)
+        return fail("thread", COORDD_EXIT_OTHER, "the system gives no thread");
+    s->driver.rpc = s->rpc;
+    s->driver.journal = s->journal;
+    s->driver.saver = s->saver;
     return COORDD_EXIT_OK;
 }
 
@@ -234,11 +179,10 @@ static void run(struct serve *s)
 static void take_apart(struct serve *s)
 {
     journal_free(s->journal);
+    saver_free(s->saver);
     rpc_free(s->rpc, stopping_text);
-    if (s->replica != NULL)
-        driver_release(&s->driver);
-    replica_free(s->replica);
-    store_close(s->store);
+    driver_release(&s->driver);
+    loaded_release(&s->loaded);
 }
 
 /* Each client is a socket: as many as the system lets us have. */
@@ -259,11 +203,12 @@ int serve_run(const struct serve_config *config, const struct store_options *sto
     raise_file_limit();
     sigset_t signals = stop_signals();
     CHECK(pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0);
-    int status = open_store(&s, storage);
-    if (status == COORDD_EXIT_OK)
-        status = load_replica(&s);
+    driver_init(&s.driver, NULL);
+    int status = load_directory(config, storage, &s.loaded);
     if (status == COORDD_EXIT_OK)
         status = open_network(&s);
+    if (status == COORDD_EXIT_OK)
+        status = start_threads(&s);
     if (status == COORDD_EXIT_OK)
         run(&s);
     take_apart(&s);

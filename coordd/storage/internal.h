@@ -1,13 +1,15 @@
 /* internal.h - what the files of coordd/storage share; nobody else includes it.
  *
- * Invariants of an open store:
- * - The directory's lock is held, SQLite has one connection, in exclusive
- *   locking mode (so the index of the -wal lives in memory, no -shm file).
- * - The log holds slots 1 to last_slot without a gap.
- * - Behind the last commit there is no frame of the current generation in the
+ * Invariants of an open directory:
+ * - Its lock is held. log.db has one connection, in exclusive locking mode;
+ *   state.db one that writes, and its readers', in this process alone. The index
+ *   of either -wal lives in memory: there is no -shm file.
+ * - The log holds slots floor + 1 to last_slot without a gap. Rows at or below
+ *   the floor are dead, whether they have been deleted yet or not.
+ * - Behind the last commit there is no frame of the current generation in a
  *   -wal: what an unfinished transaction left is wiped before the next one
  *   begins (wal_scan.h says why).
- * - What is in the struct is committed; a transaction's changes are taken over
+ * - What is in the structs is committed; a transaction's changes are taken over
  *   once COMMIT said so.
  * - After STORE_FAILED every further call fails too: a disk whose sync failed
  *   once may say "done" the next time without having written anything. */
@@ -21,15 +23,10 @@
 #include "coordd/storage/store.h"
 #include "coordd/storage/wal_scan.h"
 
-#define STORE_FILE     "log.db"
-#define STORE_FILE_NEW "log.db.new" /* until it is whole: then it is renamed */
-
 enum {
     STORE_PAGE_BYTES = 4096,
-    STORE_APPLICATION_ID = 0x436f7264, /* "Cord" */
-    STORE_VERSION = 1,                 /* user_version; a later one is not touched */
-    STORE_CACHE_KIB = 1024,            /* SQLite's page cache; more is spilled to the -wal */
     STORE_WHY_BYTES = 256,
+    STORE_DIRECTORY_BYTES_MAX = 3800,  /* with a file's name it stays below PATH_MAX */
     STORE_WAL_BYTES = 8 * 1024 * 1024, /* default of wal_bytes */
     /* Defaults of checkpoint_frames: from 400 to 1240 frames, 1.6 to 5 MiB. */
     STORE_CHECKPOINT_FRAMES = 400,
@@ -38,8 +35,75 @@ enum {
     /* 64 MiB: if nobody called store_maintain until here, store_commit does. */
     STORE_WAL_FRAMES_MAX = 16384,
     STORE_VALUE_BYTES_MAX = 256 * 1024 * 1024,
-    STORE_DIRECTORY_BYTES_MAX = 3800, /* with a file's name it stays below PATH_MAX */
+    /* Of what lies below the floor, so much is deleted whenever the -wal is moved:
+       it keeps up with what is written meanwhile, and takes milliseconds. */
+    STORE_TRIM_SLOTS = 4096,
+    STORE_TRIM_BYTES = 8 * 1024 * 1024,
 };
+
+/* ---- database.c, transaction.c: what both databases need ---- */
+
+struct database_kind {
+    const char *file;
+    const char *vfs;      /* NULL: SQLite's default */
+    const char *settings; /* PRAGMAs of its own, "" if none */
+    uint32_t application_id;
+    uint32_t version;   /* user_version; a later one is not touched */
+    uint32_t cache_kib; /* SQLite's page cache; more is spilled to the -wal */
+    uint64_t wal_bytes; /* the -wal is made so long beforehand, and stays so; 0: it
+                           is cut when something was rolled back */
+    bool has_readers;   /* connections that may hold up the moving of the -wal */
+};
+
+struct database {
+    const struct database_kind *kind; /* constant */
+    sqlite3 *db;                      /* owned, like the statements */
+    sqlite3_stmt *begin, *commit, *rollback;
+    uint32_t wal_frames;                 /* of the -wal's present generation, to the last commit */
+    bool moved;                          /* all of them are in the database */
+    uint8_t moved_salts[WAL_SALT_BYTES]; /* of the generation that was moved */
+    bool failed;
+    char why[STORE_WHY_BYTES];
+};
+
+/* Makes FILE with what `fill` puts in it, in a transaction of its own, under
+ * another name first; then durably under its own. The directory is locked, and
+ * holds no such file. */
+typedef int database_fill(sqlite3 *db, const void *context);
+enum store_result database_create(const struct database_kind *kind, const char *directory,
+                                  const char *vfs, database_fill *fill, const void *context,
+                                  char *why, size_t why_bytes);
+/* Judges the files, then opens: the -wal is scanned and wiped where it is torn.
+ * STORE_NOT_INITIALISED if there is no such file. After any result,
+ * database_close. */
+enum store_result database_open(struct database *d, const struct database_kind *kind,
+                                const char *directory, const struct store_options *options);
+/* The owner's statements are finalised already. */
+void database_close(struct database *d);
+/* To be called once all was loaded and found sound, before anyone is told of it. */
+enum store_result database_settle(struct database *d);
+
+int database_execute(sqlite3 *db, const char *sql);
+/* Judges an SQLite result: remembers a text, and that the database failed. */
+enum store_result database_judge(struct database *d, int rc, const char *doing);
+
+struct database_statement {
+    sqlite3_stmt **place;
+    const char *sql;
+};
+int database_prepare(struct database *d, const struct database_statement *all, size_t count);
+/* Runs a statement that yields no rows, and makes it ready again. */
+int database_run(sqlite3_stmt *statement);
+
+/* COMMIT if rc is SQLITE_OK, else ROLLBACK: STORE_FULL then says that nothing of
+ * it is there. */
+enum store_result database_finish(struct database *d, int rc, const char *doing);
+enum store_result database_roll_back(struct database *d);
+/* Moves the -wal into the database, as far as no reader needs it; the next
+ * transaction begins a new generation of it, if all was moved. */
+enum store_result database_move_wal(struct database *d);
+
+/* ---- store.c, log.c, schema.c: log.db ---- */
 
 /* Rows of the table `number`. */
 enum store_number {
@@ -47,34 +111,37 @@ enum store_number {
     STORE_NUMBER_LEASE_MS = 2,
     STORE_NUMBER_USED = 3,
     STORE_NUMBER_THROUGH = 4, /* the log reaches at least to here */
+    STORE_NUMBER_FLOOR = 5,   /* and begins behind this */
 };
 
 struct store {
-    sqlite3 *db; /* owned, like the statements */
-    sqlite3_stmt *begin, *commit, *rollback;
-    sqlite3_stmt *put_entry, *put_number, *read;
-    int lock; /* file descriptor */
+    struct database database;
+    sqlite3_stmt *put_entry, *put_number, *read, *measure, *trim; /* owned */
+    int lock;                                                     /* file descriptor */
     struct store_identity identity;
     uint64_t promised;
     uint64_t lease_ms;
     uint64_t used;
     uint64_t through;
-    uint64_t last_slot;  /* 0: the log is empty */
-    uint32_t wal_frames; /* of the -wal's present generation, to the last commit */
-    bool moved;          /* all of them are in the database: the next commit begins anew */
-    uint8_t moved_salts[WAL_SALT_BYTES]; /* of the generation that was moved */
+    uint64_t floor;
+    uint64_t trimmed;   /* no row up to here is left; <= floor */
+    uint64_t last_slot; /* >= floor; equal: the log is empty */
     uint32_t checkpoint_frames;
-    bool failed;
-    char why[STORE_WHY_BYTES];
 };
 
-/* A file of the database, opened through the VFS beside SQLite and only while
- * SQLite does not have it open. */
-struct raw_file {
-    sqlite3_file *file; /* owned; NULL: there is no such file */
-    uint64_t size_bytes;
-    sqlite3_filename name; /* owned */
-};
+extern const struct database_kind log_database;
+
+/* Everything that a fresh log.db holds. */
+int schema_create(sqlite3 *db, const void *identity);
+/* Fills identity, numbers, last_slot and trimmed; checks them. */
+enum store_result schema_load(struct store *s);
+/* What a row of `number` carries beside its value. */
+sqlite3_int64 schema_number_checksum(uint32_t name, uint64_t value);
+
+int log_prepare(struct store *s);
+/* To be called once the -wal has been moved: notes how far the log reaches, and
+ * deletes some of what lies below the floor. */
+enum store_result log_note(struct store *s);
 
 /* ---- directory.c ---- */
 
@@ -93,30 +160,17 @@ bool directory_has(const char *path);
 
 /* ---- raw_file.c: SQLite result codes ---- */
 
+/* A file of a database, opened through the VFS beside SQLite and only while
+ * SQLite does not have it open. */
+struct raw_file {
+    sqlite3_file *file; /* owned; NULL: there is no such file */
+    uint64_t size_bytes;
+    sqlite3_filename name; /* owned */
+};
+
 int raw_open(const char *vfs, const char *database, bool wal, struct raw_file *ret);
 void raw_close(struct raw_file *raw);
 /* Zeros over a range that may lie behind the end; SQLITE_FULL if there is no room. */
 int raw_zero(sqlite3_file *file, uint64_t from, uint64_t to);
-
-/* ---- schema.c ---- */
-
-/* Judges the first page without SQLite, so that nothing of a database that is
- * not ours is ever touched. */
-enum store_result schema_check_header(sqlite3_file *file, const char *path, char *why,
-                                      size_t why_bytes);
-/* Everything that a fresh file holds, in one transaction. */
-int schema_create(sqlite3 *db, const struct store_identity *identity);
-/* Fills identity, numbers and last_slot; checks them. */
-enum store_result schema_load(struct store *s);
-/* What a row of `number` carries beside its value. */
-sqlite3_int64 schema_number_checksum(uint32_t name, uint64_t value);
-
-/* ---- log.c ---- */
-
-/* Judges an SQLite result: remembers a text, and that the store failed. */
-enum store_result log_judge(struct store *s, int rc, const char *doing);
-int log_prepare(struct store *s);
-/* Moves the -wal into the database and begins a new generation of it. */
-enum store_result log_checkpoint(struct store *s);
 
 #endif

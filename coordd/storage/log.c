@@ -1,141 +1,58 @@
-/* log.c - what a running replica does with its directory: commit, read, and
- * move the -wal into the database. Invariants: internal.h. */
+/* log.c - what a running replica does with log.db: commit, read, move the -wal
+ * and delete what lies below the floor. Invariants: internal.h. */
 #include <string.h>
 
 #include "coordd/storage/internal.h"
-#include "coordd/storage/wal_scan.h"
 #include "libcoord/base/check.h"
 #include "libcoord/base/hash.h"
 
 /* What a transaction will have changed in the struct once it is committed. */
 struct pending {
-    uint64_t promised, lease_ms, used, through, last_slot;
+    uint64_t promised, lease_ms, used, through, floor, trimmed, last_slot;
 };
-
-enum store_result log_judge(struct store *s, int rc, const char *doing)
-{
-    int kind = rc & 0xff;
-
-    if (rc == SQLITE_OK)
-        return STORE_OK;
-    store_say(s->why, sizeof s->why, "%s: cannot %s: %s (SQLite %d)", STORE_FILE, doing,
-              sqlite3_errstr(rc), rc);
-    if (kind == SQLITE_FULL)
-        return STORE_FULL;
-    if (kind == SQLITE_BUSY)
-        return STORE_LOCKED; /* at opening only: afterwards the database is ours alone */
-    s->failed = true;
-    return kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB ? STORE_CORRUPT : STORE_FAILED;
-}
-
-static int after_commit(void *context, sqlite3 *db, const char *name, int frames)
-{
-    struct store *s = context;
-
-    (void)db;
-    (void)name;
-    s->wal_frames = (uint32_t)frames;
-    s->moved = false;
-    return SQLITE_OK;
-}
 
 int log_prepare(struct store *s)
 {
-    const struct {
-        sqlite3_stmt **statement;
-        const char *sql;
-    } all[] = {
-        {&s->begin, "BEGIN IMMEDIATE"},
-        {&s->commit, "COMMIT"},
-        {&s->rollback, "ROLLBACK"},
+    const struct database_statement all[] = {
         {&s->put_entry, "INSERT OR REPLACE INTO log (slot, ballot, kind, chosen, checksum, value)"
                         " VALUES (?, ?, ?, ?, ?, ?)"},
         {&s->put_number, "INSERT OR REPLACE INTO number (name, value, checksum)"
                          " VALUES (?, ?, ?)"},
         {&s->read, "SELECT slot, ballot, kind, chosen, checksum, value FROM log"
                    " WHERE slot >= ? AND slot <= ? ORDER BY slot"},
+        {&s->measure, "SELECT slot, length(value) FROM log"
+                      " WHERE slot > ? AND slot <= ? ORDER BY slot LIMIT ?"},
+        {&s->trim, "DELETE FROM log WHERE slot > ? AND slot <= ?"},
     };
-    int rc = SQLITE_OK;
 
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof all / sizeof all[0]; i++)
-        rc = sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].statement,
-                                NULL);
-    /* Takes the place of SQLite's own checkpoints, which come in the middle of a commit. */
-    sqlite3_wal_hook(s->db, after_commit, s);
-    return rc;
-}
-
-/* Runs a statement that yields no rows, and makes it ready again. */
-static int run(sqlite3_stmt *statement)
-{
-    int rc = sqlite3_step(statement);
-
-    sqlite3_reset(statement);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    return database_prepare(&s->database, all, sizeof all / sizeof all[0]);
 }
 
 /* ---- transactions ---- */
 
 static struct pending begin(struct store *s, int *rc)
 {
-    *rc = run(s->begin);
-    return (struct pending){s->promised, s->lease_ms, s->used, s->through, s->last_slot};
-}
-
-/* Frames of a transaction that was rolled back must go (wal_scan.h). */
-static int wipe_unfinished(struct store *s)
-{
-    sqlite3_file *wal = NULL;
-    uint8_t salts[WAL_SALT_BYTES];
-    int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-
-    if (rc != SQLITE_OK || wal == NULL || wal->pMethods == NULL)
-        return rc;
-    if (!s->moved)
-        return wal_wipe_behind(wal, s->wal_frames);
-    rc = wal_salts(wal, salts);
-    if (rc != SQLITE_OK || memcmp(salts, s->moved_salts, sizeof salts) == 0)
-        return rc; /* it did not get as far as a new generation */
-    return wal_wipe_behind(wal, 0);
-}
-
-/* Back to the last commit. Needs no space: it only overwrites. */
-static enum store_result roll_back(struct store *s)
-{
-    int rc = SQLITE_OK;
-
-    if (!sqlite3_get_autocommit(s->db))
-        rc = run(s->rollback);
-    if (rc == SQLITE_OK)
-        rc = wipe_unfinished(s);
-    if (rc == SQLITE_OK)
-        return STORE_OK;
-    s->failed = true;
-    store_say(s->why, sizeof s->why, "%s: cannot roll back: %s (SQLite %d)", STORE_FILE,
-              sqlite3_errstr(rc), rc);
-    return STORE_FAILED;
+    *rc = database_run(s->database.begin);
+    return (struct pending){s->promised, s->lease_ms, s->used,     s->through,
+                            s->floor,    s->trimmed,  s->last_slot};
 }
 
 /* COMMIT if all went well, else ROLLBACK. */
 static enum store_result finish(struct store *s, int rc, const struct pending *pending,
                                 const char *doing)
 {
-    enum store_result r;
+    enum store_result r = database_finish(&s->database, rc, doing);
 
-    if (rc == SQLITE_OK)
-        rc = run(s->commit);
-    if (rc == SQLITE_OK) {
-        s->promised = pending->promised;
-        s->lease_ms = pending->lease_ms;
-        s->used = pending->used;
-        s->through = pending->through;
-        s->last_slot = pending->last_slot;
-        return STORE_OK;
-    }
-    r = log_judge(s, rc, doing);
-    if (r == STORE_FULL && roll_back(s) != STORE_OK)
-        return STORE_FAILED;
-    return r;
+    if (r != STORE_OK)
+        return r;
+    s->promised = pending->promised;
+    s->lease_ms = pending->lease_ms;
+    s->used = pending->used;
+    s->through = pending->through;
+    s->floor = pending->floor;
+    s->trimmed = pending->trimmed;
+    s->last_slot = pending->last_slot;
+    return STORE_OK;
 }
 
 static int put_number(struct store *s, uint32_t name, uint64_t value)
@@ -143,7 +60,7 @@ static int put_number(struct store *s, uint32_t name, uint64_t value)
     sqlite3_bind_int64(s->put_number, 1, name);
     sqlite3_bind_int64(s->put_number, 2, (sqlite3_int64)value);
     sqlite3_bind_int64(s->put_number, 3, schema_number_checksum(name, value));
-    return run(s->put_number);
+    return database_run(s->put_number);
 }
 
 /* Numbers that only rise: a lower one is not written. */
@@ -153,6 +70,58 @@ static int raise_number(struct store *s, uint32_t name, uint64_t value, uint64_t
         return SQLITE_OK;
     *now = value;
     return put_number(s, name, value);
+}
+
+/* ---- upkeep ---- */
+
+/* A bounded piece of what lies below the floor. Its pages are used again. */
+static int trim(struct store *s, uint64_t *trimmed)
+{
+    uint64_t last = *trimmed, slots = 0, bytes = 0;
+    int rc = SQLITE_ROW;
+
+    sqlite3_bind_int64(s->measure, 1, (sqlite3_int64)*trimmed);
+    sqlite3_bind_int64(s->measure, 2, (sqlite3_int64)s->floor);
+    sqlite3_bind_int64(s->measure, 3, STORE_TRIM_SLOTS);
+    while (bytes < STORE_TRIM_BYTES && (rc = sqlite3_step(s->measure)) == SQLITE_ROW) {
+        last = (uint64_t)sqlite3_column_int64(s->measure, 0);
+        bytes += (uint64_t)sqlite3_column_int64(s->measure, 1);
+        slots++;
+    }
+    sqlite3_reset(s->measure);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return rc;
+    if (rc == SQLITE_DONE && slots < STORE_TRIM_SLOTS)
+        last = s->floor;
+    sqlite3_bind_int64(s->trim, 1, (sqlite3_int64)*trimmed);
+    sqlite3_bind_int64(s->trim, 2, (sqlite3_int64)last);
+    *trimmed = last;
+    return database_run(s->trim);
+}
+
+/* Rows that leave the -wal lose its checksums: if the database's end were lost,
+ * nothing but the noted length would tell. Written once the -wal is empty, so
+ * that it begins anew (one more sync) here and not in a commit. */
+enum store_result log_note(struct store *s)
+{
+    struct pending pending;
+    int rc;
+
+    if (s->through == s->last_slot && s->trimmed == s->floor)
+        return STORE_OK;
+    pending = begin(s, &rc);
+    if (rc == SQLITE_OK)
+        rc = raise_number(s, STORE_NUMBER_THROUGH, s->last_slot, &pending.through);
+    if (rc == SQLITE_OK && s->trimmed < s->floor)
+        rc = trim(s, &pending.trimmed);
+    return finish(s, rc, &pending, "note the log's length and trim it");
+}
+
+static enum store_result upkeep(struct store *s)
+{
+    enum store_result r = database_move_wal(&s->database);
+
+    return r == STORE_OK ? log_note(s) : r;
 }
 
 /* ---- entries ---- */
@@ -171,12 +140,15 @@ static sqlite3_int64 entry_checksum(const struct log_entry *entry, struct slice 
     return (sqlite3_int64)sum;
 }
 
-static int put_entry(struct store *s, const struct log_entry *entry, uint64_t *last_slot)
+static int put_entry(struct store *s, const struct log_entry *entry, struct pending *pending)
 {
     struct slice value = entry->value == NULL ? slice_of("", 0) : blob_slice(entry->value);
     int rc;
 
-    CHECK(entry->slot >= 1 && entry->slot <= *last_slot + 1); /* else it could not be read again */
+    /* Else it could not be read again. */
+    CHECK(entry->slot >= 1 && entry->slot <= pending->last_slot + 1);
+    if (entry->slot <= pending->floor)
+        return SQLITE_OK; /* nobody needs it */
     CHECK(value.length <= STORE_VALUE_BYTES_MAX);
     sqlite3_bind_int64(s->put_entry, 1, (sqlite3_int64)entry->slot);
     sqlite3_bind_int64(s->put_entry, 2, (sqlite3_int64)entry->ballot);
@@ -186,17 +158,19 @@ static int put_entry(struct store *s, const struct log_entry *entry, uint64_t *l
     /* An empty blob, not NULL, also where the slice has no data. */
     sqlite3_bind_blob(s->put_entry, 6, value.length == 0 ? "" : (const char *)value.data,
                       (int)value.length, SQLITE_STATIC);
-    rc = run(s->put_entry);
+    rc = database_run(s->put_entry);
     sqlite3_clear_bindings(s->put_entry); /* the value is only borrowed */
-    if (entry->slot > *last_slot)
-        *last_slot = entry->slot;
+    if (entry->slot > pending->last_slot)
+        pending->last_slot = entry->slot;
     return rc;
 }
 
-static bool is_persist(const struct effect *effect)
+/* If the log ended before the floor it begins anew behind it. */
+static int put_floor(struct store *s, uint64_t floor, struct pending *pending)
 {
-    return effect->kind == EFFECT_PERSIST_PROMISE || effect->kind == EFFECT_PERSIST_ENTRY ||
-           effect->kind == EFFECT_PERSIST_LEASE;
+    if (floor > pending->last_slot)
+        pending->last_slot = floor;
+    return raise_number(s, STORE_NUMBER_FLOOR, floor, &pending->floor);
 }
 
 static int put_effect(struct store *s, const struct effect *effect, struct pending *pending)
@@ -207,7 +181,9 @@ static int put_effect(struct store *s, const struct effect *effect, struct pendi
     case EFFECT_PERSIST_LEASE:
         return raise_number(s, STORE_NUMBER_LEASE_MS, effect->lease_ms, &pending->lease_ms);
     case EFFECT_PERSIST_ENTRY:
-        return put_entry(s, &effect->entry, &pending->last_slot);
+        return put_entry(s, &effect->entry, pending);
+    case EFFECT_PERSIST_FLOOR:
+        return put_floor(s, effect->last_slot, pending);
     default:
         return SQLITE_OK;
     }
@@ -225,14 +201,14 @@ enum store_result store_commit(struct store *s, const struct effect *effects, ui
     uint32_t first = 0;
     int rc;
 
-    if (s->failed)
+    if (s->database.failed)
         return refuse_failed(s);
-    while (first < count && !is_persist(&effects[first]))
+    while (first < count && !store_persists(effects[first].kind))
         first++;
     if (first == count)
         return STORE_OK;
-    if (s->wal_frames >= STORE_WAL_FRAMES_MAX && !s->moved) {
-        enum store_result r = log_checkpoint(s);
+    if (s->database.wal_frames >= STORE_WAL_FRAMES_MAX && !s->database.moved) {
+        enum store_result r = upkeep(s);
 
         if (r != STORE_OK && r != STORE_FULL)
             return r;
@@ -248,7 +224,7 @@ enum store_result store_mark_used(struct store *s)
     struct pending pending;
     int rc;
 
-    if (s->failed)
+    if (s->database.failed)
         return refuse_failed(s);
     if (s->used != 0)
         return STORE_OK;
@@ -262,8 +238,8 @@ enum store_result store_mark_used(struct store *s)
 
 static enum store_result bad_slot(struct store *s, uint64_t slot, const char *what)
 {
-    store_say(s->why, sizeof s->why, "%s: slot %llu %s", STORE_FILE, (unsigned long long)slot,
-              what);
+    store_say(s->database.why, sizeof s->database.why, "%s: slot %llu %s", s->database.kind->file,
+              (unsigned long long)slot, what);
     return STORE_CORRUPT;
 }
 
@@ -283,7 +259,7 @@ static enum store_result take_row(struct store *s, uint64_t expected, struct log
     if (entry.slot != expected)
         return bad_slot(s, expected, "is missing");
     if (data == NULL && value.length != 0)
-        return log_judge(s, SQLITE_NOMEM, "read a value");
+        return database_judge(&s->database, SQLITE_NOMEM, "read a value");
     if (sqlite3_column_int64(row, 4) != entry_checksum(&entry, value))
         return bad_slot(s, expected, "has a wrong checksum");
     entry.value = blob_copy(value);
@@ -295,11 +271,11 @@ enum store_result store_read(struct store *s, uint64_t first, uint64_t last, uin
                              store_take_entry *take, void *context)
 {
     enum store_result r = STORE_OK;
-    uint64_t bytes = 0, next = first == 0 ? 1 : first;
+    uint64_t bytes = 0, next = first > s->floor ? first : s->floor + 1;
     bool more = true;
     int rc = SQLITE_DONE;
 
-    if (s->failed)
+    if (s->database.failed)
         return refuse_failed(s);
     if (last > s->last_slot)
         last = s->last_slot;
@@ -320,54 +296,17 @@ enum store_result store_read(struct store *s, uint64_t first, uint64_t last, uin
     }
     sqlite3_reset(s->read);
     if (r == STORE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
-        return log_judge(s, rc, "read the log");
+        return database_judge(&s->database, rc, "read the log");
     if (r == STORE_OK && more && next <= last)
         return bad_slot(s, next, "is missing");
     return r;
 }
 
-/* ---- checkpoints ---- */
-
-/* Notes how far the log reaches. Rows that leave the -wal lose its checksums: if
- * the database's end were lost, nothing else would tell. Written once the -wal
- * is empty, so that it begins anew (one more sync) here and not in a commit. */
-static enum store_result note_through(struct store *s)
-{
-    struct pending pending;
-    int rc;
-
-    if (s->through == s->last_slot)
-        return STORE_OK;
-    pending = begin(s, &rc);
-    if (rc == SQLITE_OK)
-        rc = raise_number(s, STORE_NUMBER_THROUGH, s->last_slot, &pending.through);
-    return finish(s, rc, &pending, "note the log's length");
-}
-
-enum store_result log_checkpoint(struct store *s)
-{
-    sqlite3_file *wal = NULL;
-    int frames = 0, moved = 0;
-    int rc = sqlite3_wal_checkpoint_v2(s->db, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
-
-    if (rc == SQLITE_OK && moved != frames)
-        rc = SQLITE_INTERNAL; /* there is no reader that could hold it up */
-    if (rc == SQLITE_OK && frames > 0)
-        rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-    if (rc == SQLITE_OK && frames > 0)
-        rc = wal_salts(wal, s->moved_salts);
-    if (rc != SQLITE_OK)
-        return log_judge(s, rc, "move the -wal into it");
-    s->moved = frames > 0;
-    s->wal_frames = (uint32_t)frames;
-    return note_through(s);
-}
-
 enum store_result store_maintain(struct store *s)
 {
-    if (s->failed)
+    if (s->database.failed)
         return refuse_failed(s);
-    if (s->moved || s->wal_frames < s->checkpoint_frames)
+    if (s->database.moved || s->database.wal_frames < s->checkpoint_frames)
         return STORE_OK;
-    return log_checkpoint(s);
+    return upkeep(s);
 }

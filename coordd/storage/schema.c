@@ -21,49 +21,6 @@ static const char SCHEMA[] =
     " kind INTEGER NOT NULL, chosen INTEGER NOT NULL, checksum INTEGER NOT NULL,"
     " value BLOB NOT NULL);";
 
-enum {
-    HEADER_BYTES = 100, /* of the first page; offsets from SQLite's file format */
-    HEADER_PAGE_SIZE = 16,
-    HEADER_VERSION = 60,
-    HEADER_APPLICATION_ID = 68,
-};
-
-static uint32_t big(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-enum store_result schema_check_header(sqlite3_file *file, const char *path, char *why,
-                                      size_t why_bytes)
-{
-    uint8_t header[HEADER_BYTES];
-    int rc = file->pMethods->xRead(file, header, sizeof header, 0);
-
-    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
-        store_say(why, why_bytes, "cannot read %s: %s", path, sqlite3_errstr(rc));
-        return STORE_FAILED;
-    }
-    if (rc != SQLITE_OK || memcmp(header, "SQLite format 3", 16) != 0) {
-        store_say(why, why_bytes, "%s is not an SQLite database: not ours, or destroyed", path);
-        return STORE_FOREIGN;
-    }
-    if (big(header + HEADER_APPLICATION_ID) != STORE_APPLICATION_ID) {
-        store_say(why, why_bytes, "%s is an SQLite database of another program (application_id %u)",
-                  path, big(header + HEADER_APPLICATION_ID));
-        return STORE_FOREIGN;
-    }
-    if (big(header + HEADER_VERSION) != STORE_VERSION) {
-        store_say(why, why_bytes, "%s has format %u; this program knows format %d only", path,
-                  big(header + HEADER_VERSION), STORE_VERSION);
-        return STORE_FOREIGN;
-    }
-    if (header[HEADER_PAGE_SIZE] << 8 != STORE_PAGE_BYTES) {
-        store_say(why, why_bytes, "%s: the page size in its header is damaged", path);
-        return STORE_CORRUPT;
-    }
-    return STORE_OK;
-}
-
 /* ---- checksums ---- */
 
 sqlite3_int64 schema_number_checksum(uint32_t name, uint64_t value)
@@ -140,28 +97,21 @@ static int create_identity(sqlite3 *db, const struct store_identity *identity)
     return finish(insert);
 }
 
-int schema_create(sqlite3 *db, const struct store_identity *identity)
+int schema_create(sqlite3 *db, const void *identity)
 {
-    char numbers[160];
-    int rc;
+    int rc = database_execute(db, SCHEMA);
 
-    snprintf(numbers, sizeof numbers, "BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d",
-             STORE_APPLICATION_ID, STORE_VERSION);
-    rc = sqlite3_exec(db, numbers, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db, SCHEMA, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = create_identity(db, identity);
-    if (rc == SQLITE_OK)
-        rc = create_members(db, identity);
-    return rc == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : rc;
+    return rc == SQLITE_OK ? create_members(db, identity) : rc;
 }
 
 /* ---- reading ---- */
 
 static enum store_result damaged(struct store *s, const char *what)
 {
-    store_say(s->why, sizeof s->why, "%s: the checksum of %s is wrong", STORE_FILE, what);
+    store_say(s->database.why, sizeof s->database.why, "%s: the checksum of %s is wrong",
+              s->database.kind->file, what);
     return STORE_CORRUPT;
 }
 
@@ -182,7 +132,7 @@ static int load_identity(struct store *s, bool *sound, sqlite3_int64 *checksum)
 {
     struct store_identity *identity = &s->identity;
     sqlite3_stmt *row;
-    int rc = sqlite3_prepare_v2(s->db,
+    int rc = sqlite3_prepare_v2(s->database.db,
                                 "SELECT cell, cell_name, self, incarnation, checksum"
                                 " FROM identity WHERE one = 1",
                                 -1, &row, NULL);
@@ -206,8 +156,8 @@ static int load_members(struct store *s, bool *sound)
 {
     struct store_identity *identity = &s->identity;
     sqlite3_stmt *row;
-    int rc = sqlite3_prepare_v2(s->db, "SELECT id, address FROM member ORDER BY position", -1, &row,
-                                NULL);
+    int rc = sqlite3_prepare_v2(s->database.db, "SELECT id, address FROM member ORDER BY position",
+                                -1, &row, NULL);
 
     if (rc != SQLITE_OK)
         return rc;
@@ -228,7 +178,8 @@ static int load_members(struct store *s, bool *sound)
 static int load_numbers(struct store *s, bool *sound)
 {
     sqlite3_stmt *row;
-    int rc = sqlite3_prepare_v2(s->db, "SELECT name, value, checksum FROM number", -1, &row, NULL);
+    int rc = sqlite3_prepare_v2(s->database.db, "SELECT name, value, checksum FROM number", -1,
+                                &row, NULL);
 
     if (rc != SQLITE_OK)
         return rc;
@@ -236,10 +187,9 @@ static int load_numbers(struct store *s, bool *sound)
         uint32_t name = (uint32_t)sqlite3_column_int64(row, 0);
         uint64_t value = (uint64_t)sqlite3_column_int64(row, 1);
         uint64_t *const places[] = {
-            [STORE_NUMBER_PROMISED] = &s->promised,
-            [STORE_NUMBER_LEASE_MS] = &s->lease_ms,
-            [STORE_NUMBER_USED] = &s->used,
-            [STORE_NUMBER_THROUGH] = &s->through,
+            [STORE_NUMBER_PROMISED] = &s->promised, [STORE_NUMBER_LEASE_MS] = &s->lease_ms,
+            [STORE_NUMBER_USED] = &s->used,         [STORE_NUMBER_THROUGH] = &s->through,
+            [STORE_NUMBER_FLOOR] = &s->floor,
         };
 
         if (sqlite3_column_int64(row, 2) != schema_number_checksum(name, value) || name == 0 ||
@@ -252,16 +202,26 @@ static int load_numbers(struct store *s, bool *sound)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int load_last_slot(struct store *s)
+/* Where the rows begin and end. A log without any, or with dead ones only, ends at
+ * its floor. */
+static int load_range(struct store *s)
 {
     sqlite3_stmt *row;
-    int rc = sqlite3_prepare_v2(s->db, "SELECT max(slot) FROM log", -1, &row, NULL);
+    /* Two questions: SQLite answers each from an end of the table. */
+    int rc = sqlite3_prepare_v2(s->database.db,
+                                "SELECT (SELECT min(slot) FROM log), (SELECT max(slot) FROM log)",
+                                -1, &row, NULL);
 
     if (rc != SQLITE_OK)
         return rc;
     rc = sqlite3_step(row);
-    if (rc == SQLITE_ROW)
-        s->last_slot = (uint64_t)sqlite3_column_int64(row, 0); /* 0 for the NULL of an empty log */
+    if (rc == SQLITE_ROW) {
+        uint64_t first = (uint64_t)sqlite3_column_int64(row, 0); /* 0 for NULL */
+        uint64_t last = (uint64_t)sqlite3_column_int64(row, 1);
+
+        s->last_slot = last > s->floor ? last : s->floor;
+        s->trimmed = first == 0 || first > s->floor ? s->floor : first - 1;
+    }
     sqlite3_finalize(row);
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
@@ -275,21 +235,22 @@ enum store_result schema_load(struct store *s)
     if (rc == SQLITE_OK)
         rc = load_members(s, &sound);
     if (rc != SQLITE_OK)
-        return log_judge(s, rc, "read the identity");
+        return database_judge(&s->database, rc, "read the identity");
     if (!sound || checksum != identity_checksum(&s->identity))
         return damaged(s, "the identity");
     rc = load_numbers(s, &sound);
     if (rc != SQLITE_OK)
-        return log_judge(s, rc, "read the numbers");
+        return database_judge(&s->database, rc, "read the numbers");
     if (!sound)
-        return damaged(s, "a number (promise, lease, use or length of the log)");
-    rc = load_last_slot(s);
+        return damaged(s, "a number (promise, lease, use, length or floor of the log)");
+    rc = load_range(s);
     if (rc != SQLITE_OK)
-        return log_judge(s, rc, "read the log's end");
+        return database_judge(&s->database, rc, "read the log's end");
     if (s->last_slot < s->through) {
-        store_say(s->why, sizeof s->why,
-                  "%s: slot %llu is missing, the log once reached to slot %llu", STORE_FILE,
-                  (unsigned long long)s->last_slot + 1, (unsigned long long)s->through);
+        store_say(s->database.why, sizeof s->database.why,
+                  "%s: slot %llu is missing, the log once reached to slot %llu",
+                  s->database.kind->file, (unsigned long long)s->last_slot + 1,
+                  (unsigned long long)s->through);
         return STORE_CORRUPT;
     }
     return STORE_OK;

@@ -1,5 +1,6 @@
 /* store.h - what a replica has on disk: its identity, its promise and its log,
- * in one SQLite database in write-ahead mode (docs/storage-format.md).
+ * in one SQLite database in write-ahead mode (docs/storage-format.md). The state
+ * is in another: checkpoint.h.
  *
  * Every call blocks on the disk. A store is used by one thread at a time: main
  * opens and loads it, afterwards the log thread owns it.
@@ -69,21 +70,29 @@ void store_durable(const struct store *s, struct replica_durable *ret);
 /* Note durably that the directory is in use: from now on a restart waits. */
 MUST_USE enum store_result store_mark_used(struct store *s);
 
-/* Rows with first <= slot <= last, in order, until `take` returns false or an
- * entry made the sum of values reach bytes_max (0: no bound). Each row's checksum
- * is compared; the value is a new blob for every call, dropped after `take`
- * unless it took a reference. STORE_CORRUPT also for a gap. */
+/* Rows with first <= slot <= last, in order, none at or below the floor, until `take` returns false
+ * or an entry made the sum of values reach bytes_max (0: no bound). Each row's checksum is
+ * compared; the value is a new blob for every call, dropped after `take` unless it took a
+ * reference. STORE_CORRUPT also for a gap. */
 typedef bool store_take_entry(void *context, const struct log_entry *entry);
 MUST_USE enum store_result store_read(struct store *s, uint64_t first, uint64_t last,
                                       uint64_t bytes_max, store_take_entry *take, void *context);
 
+static inline bool store_persists(enum effect_kind kind)
+{
+    return kind == EFFECT_PERSIST_PROMISE || kind == EFFECT_PERSIST_ENTRY ||
+           kind == EFFECT_PERSIST_LEASE || kind == EFFECT_PERSIST_FLOOR;
+}
+
 /* One transaction with all persist effects of the list (other kinds are
- * skipped), synced before it returns STORE_OK. */
+ * skipped), synced before it returns STORE_OK. An entry's slot is at most one
+ * behind the last; one at or below the floor is left out. */
 MUST_USE enum store_result store_commit(struct store *s, const struct effect *effects,
                                         uint32_t count);
 
 /* To be called when nothing waits: moves the WAL into the database when it has
- * grown enough. STORE_FULL leaves everything as it was. */
+ * grown enough, and then deletes a bounded piece of what lies below the floor.
+ * STORE_FULL leaves everything as it was. */
 MUST_USE enum store_result store_maintain(struct store *s);
 
 #endif

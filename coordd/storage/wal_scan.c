@@ -222,36 +222,40 @@ static int find_generation(struct scan *s, uint32_t *ret_last_commit)
     return SQLITE_OK;
 }
 
-/* Compares the newest copy of each page with the database's. */
+/* Takes note of a page; was it seen before? `seen` has a bit for each. */
+static bool seen_before(uint8_t *seen, uint32_t page)
+{
+    uint8_t bit = (uint8_t)(1u << page % 8);
+    bool before = (seen[page / 8] & bit) != 0;
+
+    seen[page / 8] |= bit;
+    return before;
+}
+
+/* Compares the newest copy of each page, which is met first, with the database's. */
 static int compare_pages(struct scan *s, uint32_t last, const struct raw_file *database, bool *ret)
 {
-    uint32_t *pages = check_calloc(last, sizeof *pages);
+    uint64_t pages = database->size_bytes / STORE_PAGE_BYTES;
+    uint8_t *seen = check_calloc(pages / 8 + 1, 1);
     uint8_t page[STORE_PAGE_BYTES];
     int rc = SQLITE_OK;
 
     *ret = true;
     for (uint32_t number = last; rc == SQLITE_OK && *ret && number > 0; number--) {
-        bool newer = false;
-        uint64_t offset;
-
         rc = read_frame(s, number);
         if (rc != SQLITE_OK || !of_generation(s))
             continue;
-        for (uint32_t i = number; i < last && !newer; i++)
-            newer = pages[i] == s->frame.page;
-        pages[number - 1] = s->frame.page;
-        if (newer)
-            continue;
-        offset = (uint64_t)(s->frame.page - 1) * STORE_PAGE_BYTES;
-        if (s->frame.page == 0 || offset + STORE_PAGE_BYTES > database->size_bytes) {
+        if (s->frame.page == 0 || s->frame.page > pages) {
             *ret = false;
             continue;
         }
+        if (seen_before(seen, s->frame.page))
+            continue;
         rc = database->file->pMethods->xRead(database->file, page, sizeof page,
-                                             (sqlite3_int64)offset);
+                                             (sqlite3_int64)(s->frame.page - 1) * STORE_PAGE_BYTES);
         *ret = memcmp(page, s->frame.bytes + WAL_FRAME_HEADER_BYTES, sizeof page) == 0;
     }
-    free(pages);
+    free(seen);
     return rc;
 }
 
@@ -355,4 +359,15 @@ int wal_wipe_behind(sqlite3_file *wal, uint32_t committed)
     if (rc != SQLITE_OK || last == committed)
         return rc;
     return wipe(wal, frame_offset(committed + 1), frame_offset(last + 1));
+}
+
+int wal_cut_behind(sqlite3_file *wal, uint32_t committed)
+{
+    sqlite3_int64 size, end = (sqlite3_int64)frame_offset(committed + 1);
+    int rc = wal->pMethods->xFileSize(wal, &size);
+
+    if (rc != SQLITE_OK || size <= end)
+        return rc;
+    rc = wal->pMethods->xTruncate(wal, end);
+    return rc != SQLITE_OK ? rc : wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
 }

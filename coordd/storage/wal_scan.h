@@ -59,6 +59,9 @@ int wal_wipe(sqlite3_file *wal, const struct wal_report *report);
  * file's generation that follow frame `committed`. */
 int wal_wipe_behind(sqlite3_file *wal, uint32_t committed);
 
+/* The same by cutting the file behind that frame: for a -wal that is not kept long. */
+int wal_cut_behind(sqlite3_file *wal, uint32_t committed);
+
 /* Of the file's generation, as they stand in its header. Zeros if it has none. */
 int wal_salts(sqlite3_file *wal, uint8_t ret[WAL_SALT_BYTES]);
 

@@ -117,6 +117,8 @@ static void test_config__serve_has_defaults_for_all_but_the_directory(void)
     CU_ASSERT_STRING_EQUAL(serve.listen, "");
     CU_ASSERT_EQUAL_FATAL(take_serve("--dir d --listen h:1 --lease-ms 500 --heartbeat-ms 50 "
                                      "--rate-ppm 100 --wal-mib 16 --checkpoint-frames 300 "
+                                     "--checkpoint-slots 70 --checkpoint-bytes 8589934592 "
+                                     "--log-keep-slots 20 "
                                      "--id 3 --cell " CELL),
                           ERR_OK);
     CU_ASSERT_STRING_EQUAL(serve.listen, "h:1");
@@ -125,6 +127,9 @@ static void test_config__serve_has_defaults_for_all_but_the_directory(void)
     CU_ASSERT_EQUAL(serve.rate_ppm, 100);
     CU_ASSERT_EQUAL(serve.wal_bytes, 16 * 1024 * 1024);
     CU_ASSERT_EQUAL(serve.checkpoint_frames, 300);
+    CU_ASSERT_EQUAL(serve.checkpoint_slots, 70);
+    CU_ASSERT_EQUAL(serve.checkpoint_bytes, UINT64_C(8) << 30);
+    CU_ASSERT_EQUAL(serve.log_keep_slots, 20);
     CU_ASSERT_EQUAL(serve.id, 3);
     CU_ASSERT_TRUE(serve.has_cell);
     CU_ASSERT_EQUAL(serve.cell[1], 0x11);

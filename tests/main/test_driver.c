@@ -112,12 +112,34 @@ void journal_read(struct journal *j, const struct effect *read)
     tell("read");
 }
 
-void journal_take(struct journal *j, journal_take_event *take, void *context)
+void journal_take(struct journal *j, worker_take_event *take, void *context)
 {
     (void)j;
     (void)take;
     (void)context;
     tell("take");
+}
+
+void saver_write(struct saver *s, const struct effect *e)
+{
+    (void)s;
+    (void)e;
+    tell("save");
+}
+
+void saver_read(struct saver *s, const struct effect *e)
+{
+    (void)s;
+    (void)e;
+    tell("piece");
+}
+
+void saver_take(struct saver *s, worker_take_event *take, void *context)
+{
+    (void)s;
+    (void)take;
+    (void)context;
+    tell("saved");
 }
 
 /* ---- tests ---- */
@@ -159,11 +181,30 @@ static void test_driver__executes_in_order_but_begins_with_the_disk(void)
     close->status = STREAM_STATUS_INVALID_ARGUMENT;
     (void)snprintf(close->text, sizeof close->text, "close");
     ask(EFFECT_READ_LOG);
+    ask(EFFECT_CHECKPOINT_BEGIN);
+    ask(EFFECT_CHECKPOINT_PUT);
+    ask(EFFECT_READ_CHECKPOINT);
+    ask(EFFECT_CHECKPOINT_COMMIT);
+    ask(EFFECT_CHECKPOINT_ABORT);
     give(REPLICA_EVENT_STREAM_MESSAGE);
-    CU_ASSERT_STRING_EQUAL(story, "persist peer2 peer3 stream close read");
+    CU_ASSERT_STRING_EQUAL(story,
+                           "persist peer2 peer3 stream close read save save piece save save");
     CU_ASSERT_EQUAL(bytes->references, 1); /* the step's own are dropped */
     blob_unref(bytes);
     driver_release(&driver);
+}
+
+static void test_driver__every_persist_effect_wakes_the_log_thread(void)
+{
+    static const enum effect_kind kinds[] = {EFFECT_PERSIST_PROMISE, EFFECT_PERSIST_ENTRY,
+                                             EFFECT_PERSIST_LEASE, EFFECT_PERSIST_FLOOR};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        open_driver();
+        ask(kinds[i]);
+        give(REPLICA_EVENT_TIME);
+        CU_ASSERT_STRING_EQUAL(story, "persist");
+        driver_release(&driver);
+    }
 }
 
 static void test_driver__a_step_that_persists_nothing_leaves_the_log_thread_alone(void)
@@ -185,7 +226,7 @@ static void test_driver__sends_the_time_first_and_when_it_is_due(void)
     CU_ASSERT_EQUAL(steps, 1);
     CU_ASSERT_EQUAL(stepped, REPLICA_EVENT_TIME);
     driver_round(&driver, NEVER_NS);
-    CU_ASSERT_STRING_EQUAL(story, "poll take");
+    CU_ASSERT_STRING_EQUAL(story, "poll take saved");
     CU_ASSERT_EQUAL(steps, 1); /* not due */
     CU_ASSERT_EQUAL(polled_until_ns, later_ns);
     driver_round(&driver, later_ns - 5);
@@ -250,6 +291,7 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_driver__executes_in_order_but_begins_with_the_disk),
+        TEST(test_driver__every_persist_effect_wakes_the_log_thread),
         TEST(test_driver__a_step_that_persists_nothing_leaves_the_log_thread_alone),
         TEST(test_driver__sends_the_time_first_and_when_it_is_due),
         TEST(test_driver__each_opened_stream_gets_random_bytes_of_its_own),

@@ -18,7 +18,8 @@
 struct powercut_vfs {
     struct vfs_shim shim; /* first: SQLite's pointer is ours */
     bool ignore_sync;
-    uint64_t operations, kill_at;
+    _Atomic uint64_t operations; /* of every thread */
+    uint64_t kill_at;
 };
 
 /* shim_file.extra */

@@ -1,5 +1,5 @@
-/* vfs_shim.c - see vfs_shim.h. Its files offer no shared memory and no mmap:
- * with the exclusive locking mode SQLite needs neither. */
+/* vfs_shim.c - see vfs_shim.h. Its files offer no mmap; what connections share is
+ * in the memory of the process, as with "unix-excl", which it stands before. */
 #include "tests/support/vfs_shim.h"
 
 #include <string.h>
@@ -107,8 +107,28 @@ static int shim_device_characteristics(sqlite3_file *file)
     return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
 }
 
+static int shim_shm_map(sqlite3_file *file, int page, int bytes, int extend, void volatile **ret)
+{
+    return real_of(file)->pMethods->xShmMap(real_of(file), page, bytes, extend, ret);
+}
+
+static int shim_shm_lock(sqlite3_file *file, int offset, int count, int flags)
+{
+    return real_of(file)->pMethods->xShmLock(real_of(file), offset, count, flags);
+}
+
+static void shim_shm_barrier(sqlite3_file *file)
+{
+    real_of(file)->pMethods->xShmBarrier(real_of(file));
+}
+
+static int shim_shm_unmap(sqlite3_file *file, int remove)
+{
+    return real_of(file)->pMethods->xShmUnmap(real_of(file), remove);
+}
+
 static const sqlite3_io_methods METHODS = {
-    .iVersion = 1,
+    .iVersion = 2,
     .xClose = shim_close,
     .xRead = shim_read,
     .xWrite = shim_write,
@@ -121,6 +141,10 @@ static const sqlite3_io_methods METHODS = {
     .xFileControl = shim_file_control,
     .xSectorSize = shim_sector_size,
     .xDeviceCharacteristics = shim_device_characteristics,
+    .xShmMap = shim_shm_map,
+    .xShmLock = shim_shm_lock,
+    .xShmBarrier = shim_shm_barrier,
+    .xShmUnmap = shim_shm_unmap,
 };
 
 /* ---- the VFS ---- */
@@ -204,7 +228,7 @@ int vfs_shim_register(struct vfs_shim *shim, const char *name, const struct shim
 
     if (rc != SQLITE_OK)
         return rc;
-    real = sqlite3_vfs_find(NULL);
+    real = sqlite3_vfs_find("unix-excl");
     if (real == NULL)
         return SQLITE_ERROR;
     shim->real = real;

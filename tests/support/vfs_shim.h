@@ -1,9 +1,10 @@
-/* vfs_shim.h - an SQLite VFS that passes everything on to the default one, and
- * lets a test look at, or forbid, what changes a file.
+/* vfs_shim.h - an SQLite VFS that passes everything on to "unix-excl" (the default
+ * one, for a single process), and lets a test look at, or forbid, what changes a
+ * file.
  *
  * A hook that is NULL is not asked. One that returns anything but SQLITE_OK has
- * its result returned to SQLite, and the real file is not touched. All hooks of
- * a VFS are called by whatever thread uses the file: one, in our programs. */
+ * its result returned to SQLite, and the real file is not touched. A hook is
+ * called by whatever thread uses the file: one for each database. */
 #ifndef COORD_TESTS_SUPPORT_VFS_SHIM_H
 #define COORD_TESTS_SUPPORT_VFS_SHIM_H
 

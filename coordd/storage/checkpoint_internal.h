@@ -1,0 +1,33 @@
+/* checkpoint_internal.h - what checkpoint.c and checkpoint_reader.c share. */
+#ifndef COORD_STORAGE_CHECKPOINT_INTERNAL_H
+#define COORD_STORAGE_CHECKPOINT_INTERNAL_H
+
+#include "coordd/storage/checkpoint.h"
+#include "coordd/storage/internal.h"
+
+struct checkpoint {
+    struct database database;
+    sqlite3_stmt *put, *remove, *clear, *put_about; /* owned */
+    struct store_identity identity;
+    char path[STORE_PATH_BYTES];
+    const char *vfs; /* borrowed for ever; NULL: the kind's */
+    uint64_t slot;
+    struct buffer about;
+    bool writing;     /* between begin and commit */
+    uint32_t readers; /* open ones */
+};
+
+extern const struct database_kind state_database;
+
+/* The one row that says which checkpoint this is. STORE_CORRUPT if it is not sound,
+ * STORE_MISMATCH if it is somebody else's; *about is only changed by STORE_OK. */
+enum store_result about_load(struct checkpoint *c, sqlite3 *db, uint64_t *ret_slot,
+                             struct buffer *about);
+
+#define RECORDS_IN_ORDER "SELECT key, value, checksum FROM record ORDER BY key"
+sqlite3_int64 record_checksum(struct slice key, struct slice value);
+/* Of the row a statement of RECORDS_IN_ORDER stands on; the slices are its own. */
+enum store_result record_take(struct checkpoint *c, sqlite3_stmt *row, struct slice *ret_key,
+                              struct slice *ret_value);
+
+#endif
