@@ -18,9 +18,9 @@ struct cell {
     int out;                     /* of dev */
 };
 
-/* Must come before the process uses gRPC. False, with a line on stderr, if it
- * does not get ready. */
-bool cell_start(struct cell *c, int port);
+/* On free ports. False, with a line on stderr, if it does not get ready. Its processes
+ * are killed with the thread that calls this, should it not get to cell_stop. */
+bool cell_start(struct cell *c);
 /* Ends every process and removes the directory. */
 void cell_stop(struct cell *c);
 /* Members are numbered from 1. */

@@ -8,7 +8,7 @@
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { PORT = 7630, DEADLINE_MS = 10000 };
+enum { DEADLINE_MS = 10000 };
 
 static struct cell cell;
 
@@ -222,7 +222,7 @@ int main(int argc, char **argv)
         TEST(test_force__a_shared_lock_is_held_by_many),
         TEST(test_force__a_delay_holds_the_lock_back_when_its_session_is_killed),
     };
-    if (!cell_start(&cell, PORT))
+    if (!cell_start(&cell))
         return EXIT_FAILURE;
     int result = run_suite("force", cases, sizeof cases / sizeof cases[0], argc, argv);
     cell_stop(&cell);
