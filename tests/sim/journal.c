@@ -56,6 +56,7 @@ static const char *const count_names[COUNT_KINDS] = {
     [COUNT_HAND_OFFS] = "hand-offs",
     [COUNT_LOCK_DELAYS] = "lock delays",
     [COUNT_LOCKS_FORCED] = "locks taken by force",
+    [COUNT_LOCKED_NODES_DELETED] = "locked nodes deleted",
     [COUNT_SESSIONS_KILLED] = "sessions killed",
     [COUNT_STEP_DOWNS] = "leaders that stepped down",
     [COUNT_TRANSACTIONS] = "transactions",
@@ -66,6 +67,7 @@ static const char *const count_names[COUNT_KINDS] = {
     [COUNT_ANSWERS_GIVEN_AGAIN] = "answers given again",
     [COUNT_WATCH_EVENTS] = "watch events",
     [COUNT_WATCH_RESYNCS] = "watches told to read anew",
+    [COUNT_WATCH_RESYNCS_OF_LOST_HISTORY] = "watches whose history was gone",
     [COUNT_SLOW_READERS] = "slow readers",
     [COUNT_CATCH_UPS] = "catch-ups",
 };
