@@ -288,6 +288,11 @@ COORD_API COORD_MUST_USE coord_error coord_stat_get_with(coord_session *session,
                                                          const coord_read_options *options,
                                                          int64_t deadline_ms, coord_stat *ret_stat,
                                                          uint64_t *ret_revision);
+/* As coord_get_with and COORD_STALE, but without a session: also while nobody leads. */
+COORD_API COORD_MUST_USE coord_error coord_get_stale(coord_client *client, const char *path,
+                                                     int64_t deadline_ms, void **ret_content,
+                                                     size_t *ret_length, coord_stat *ret_stat,
+                                                     uint64_t *ret_revision);
 
 typedef struct coord_entry {
     const char *name; /* the last component */
