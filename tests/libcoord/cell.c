@@ -52,9 +52,9 @@ bool eventually(bool (*condition)(void *context), void *context, int ms)
     return true;
 }
 
-/* Output goes to the pipe `out`, or nowhere. Between fork and exec only what a child
- * of many threads may do; gRPC has no handlers for fork unless it is told to. */
-static pid_t spawn(const char *const *arguments, int out)
+/* Between fork and exec only what a child of many threads may do; gRPC has no handlers
+ * for fork unless it is told to. */
+pid_t child_spawn(const char *const *arguments, int out)
 {
     pid_t parent = getpid(), pid = fork();
     if (pid != 0)
@@ -131,7 +131,7 @@ static bool wait_ready(struct cell *c, char text[OUTPUT_BYTES])
 static void remove_directory(const char *directory)
 {
     const char *const arguments[] = {"/bin/rm", "-rf", "--", directory, NULL};
-    pid_t pid = spawn(arguments, -1);
+    pid_t pid = child_spawn(arguments, -1);
     if (pid > 0)
         (void)waitpid(pid, NULL, 0);
 }
@@ -156,7 +156,7 @@ static bool start(struct cell *c, char said[OUTPUT_BYTES])
     (void)snprintf(port_text, sizeof port_text, "%d", c->port);
     const char *const arguments[] = {COORDD,   "dev",     "--dir", c->directory,
                                      "--port", port_text, NULL};
-    c->dev = spawn(arguments, pipe_fds[1]);
+    c->dev = child_spawn(arguments, pipe_fds[1]);
     (void)close(pipe_fds[1]);
     c->out = pipe_fds[0];
     return c->dev > 0 && wait_ready(c, said);
@@ -202,7 +202,7 @@ bool cell_restart(struct cell *c, uint32_t member)
     char directory[80];
     (void)snprintf(directory, sizeof directory, "%s/%u", c->directory, member);
     const char *const arguments[] = {COORDD, "serve", "--dir", directory, NULL};
-    c->again[member - 1] = spawn(arguments, -1);
+    c->again[member - 1] = child_spawn(arguments, -1);
     return c->again[member - 1] > 0;
 }
 

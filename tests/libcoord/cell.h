@@ -28,6 +28,10 @@ void cell_signal(struct cell *c, uint32_t member, int signal);
 void cell_kill(struct cell *c, uint32_t member);
 bool cell_restart(struct cell *c, uint32_t member);
 
+/* Its output goes to `out`, a pipe, or nowhere if that is negative. It is killed with the
+ * thread that calls this. */
+pid_t child_spawn(const char *const *arguments, int out);
+
 /* Polls until condition(context), at most ms; false if it never came. */
 bool eventually(bool (*condition)(void *context), void *context, int ms);
 int64_t now_ms(void); /* CLOCK_MONOTONIC */
