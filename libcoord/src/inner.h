@@ -206,6 +206,7 @@ struct coord_session {
 
     coord_session_callback *callback;
     coord_loss_callback *on_loss;
+    bool lets_go_late;
     void *context;
 };
 struct coord_session *session_ref(struct coord_session *s);
@@ -361,6 +362,7 @@ coord_error lock_hand_out(struct coord_lock *lock);
 void lock_free(struct coord_lock *lock); /* as far as this process is concerned */
 /* session.mutex is held. */
 void locks_revoked(struct coord_session *s, uint64_t handle);
+coord_error lock_options_check(const coord_lock_options *options); /* NULL is good */
 coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t deadline_ms);
 char *sequencer_text(const char *cell, uint64_t instance, bool exclusive, uint64_t generation,
                      const char *path);
