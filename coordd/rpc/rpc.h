@@ -29,8 +29,9 @@ enum {
     RPC_CLIENT_MESSAGE_BYTES_MAX = 4 * 1024 * 1024,
     /* A message between replicas; a larger one breaks the link. */
     RPC_PEER_MESSAGE_BYTES_MAX = 8 * 1024 * 1024,
-    /* Clients' streams at one time; one more is refused with RESOURCE_EXHAUSTED. */
-    RPC_STREAMS_MAX = 16384,
+    /* Clients' streams at one time, one for each session and one for each connection's
+     * KeepAlives; one more is refused with RESOURCE_EXHAUSTED. */
+    RPC_STREAMS_MAX = 65536,
     /* Calls of grpc.health.v1.Health at one time; one more is refused likewise. */
     RPC_HEALTH_CALLS_MAX = 1024,
     /* What may wait for one client to read; at the bound its stream is ended with
