@@ -83,8 +83,8 @@ struct rpc_options {
 struct rpc;
 
 /* Listens on options->listen and, if that is reachable over loopback, on the
- * abstract UNIX socket coord-<port>. Links are dialled by the first rpc_poll.
- * `why` (RPC_WHY_BYTES) names what was wrong, for a person. */
+ * abstract UNIX socket coord-<IP address>-<port>. Links are dialled by the first
+ * rpc_poll. `why` (RPC_WHY_BYTES) names what was wrong, for a person. */
 MUST_USE enum rpc_result rpc_new(const struct rpc_options *options, struct rpc **ret, char *why);
 
 /* Ends every client's stream with UNAVAILABLE and `text`, breaks the links, and

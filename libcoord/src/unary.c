@@ -65,6 +65,7 @@ static void start(struct unary *u, struct conn *c, grpc_byte_buffer *message, gp
         {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT}, {.op = GRPC_OP_RECV_INITIAL_METADATA},
         {.op = GRPC_OP_RECV_MESSAGE},           {.op = GRPC_OP_RECV_STATUS_ON_CLIENT},
     };
+    conn_greet(c->client, &ops[0]);
     ops[1].data.send_message.send_message = message;
     ops[3].data.recv_initial_metadata.recv_initial_metadata = &u->initial;
     ops[4].data.recv_message.recv_message = &u->received;

@@ -81,8 +81,7 @@ static bool is_free(int port)
     return free;
 }
 
-/* The first of as many free ports in a row as there are members; 0: none found. */
-static int free_ports(void)
+int cell_free_ports(void)
 {
     const int rows = (PORT_MAX - PORT_MIN) / CELL_MEMBERS;
     int row = (int)((now_ms() + getpid() * INT64_C(7919)) % rows);
@@ -128,7 +127,7 @@ static bool wait_ready(struct cell *c, char text[OUTPUT_BYTES])
     return false;
 }
 
-static void remove_directory(const char *directory)
+void child_remove_directory(const char *directory)
 {
     const char *const arguments[] = {"/bin/rm", "-rf", "--", directory, NULL};
     pid_t pid = child_spawn(arguments, -1);
@@ -140,7 +139,7 @@ static bool start(struct cell *c, char said[OUTPUT_BYTES])
 {
     memset(c, 0, sizeof *c);
     said[0] = '\0';
-    c->port = free_ports();
+    c->port = cell_free_ports();
     (void)snprintf(c->directory, sizeof c->directory, "/tmp/coord-test-XXXXXX");
     if (c->port == 0 || mkdtemp(c->directory) == NULL)
         return false;
@@ -221,5 +220,5 @@ void cell_stop(struct cell *c)
         (void)waitpid(c->dev, NULL, 0);
     }
     (void)close(c->out);
-    remove_directory(c->directory);
+    child_remove_directory(c->directory);
 }
