@@ -84,19 +84,36 @@ void address_target(const struct address *a, char *out, size_t out_bytes)
     CHECK(length > 0 && (size_t)length < out_bytes);
 }
 
-bool address_covers_loopback(const struct address *a)
+/* As its text is always written, so that the client comes to the same. */
+static bool loopback_of(const struct address *a, char out[INET6_ADDRSTRLEN])
 {
     struct in_addr v4;
     struct in6_addr v6;
     switch (a->kind) {
     case ADDRESS_IPV4:
-        return inet_pton(AF_INET, a->host, &v4) == 1 &&
-               (ntohl(v4.s_addr) >> 24 == 127 || v4.s_addr == INADDR_ANY);
+        if (inet_pton(AF_INET, a->host, &v4) != 1)
+            return false;
+        if (v4.s_addr == INADDR_ANY)
+            v4.s_addr = htonl(INADDR_LOOPBACK);
+        return ntohl(v4.s_addr) >> 24 == 127 && inet_ntop(AF_INET, &v4, out, INET6_ADDRSTRLEN);
     case ADDRESS_IPV6:
-        return inet_pton(AF_INET6, a->host, &v6) == 1 &&
-               (IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6));
+        if (inet_pton(AF_INET6, a->host, &v6) != 1)
+            return false;
+        if (IN6_IS_ADDR_UNSPECIFIED(&v6))
+            v6 = in6addr_loopback;
+        return IN6_IS_ADDR_LOOPBACK(&v6) && inet_ntop(AF_INET6, &v6, out, INET6_ADDRSTRLEN);
     case ADDRESS_NAME:
+        (void)snprintf(out, INET6_ADDRSTRLEN, "127.0.0.1");
         return strcasecmp(a->host, "localhost") == 0;
     }
     return false;
+}
+
+bool address_local_name(const struct address *a, char out[ADDRESS_LOCAL_BYTES_MAX])
+{
+    char ip[INET6_ADDRSTRLEN];
+    if (!loopback_of(a, ip))
+        return false;
+    (void)snprintf(out, ADDRESS_LOCAL_BYTES_MAX, "coord-%s-%u", ip, a->port);
+    return true;
 }

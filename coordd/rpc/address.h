@@ -12,6 +12,7 @@ enum {
     ADDRESS_HOST_BYTES_MAX = 255,
     /* Scheme and slashes in front of host and port. */
     ADDRESS_TARGET_BYTES_MAX = ADDRESS_HOST_BYTES_MAX + 32,
+    ADDRESS_LOCAL_BYTES_MAX = 64,
 };
 
 enum address_kind {
@@ -32,8 +33,9 @@ bool address_parse(const char *text, struct address *ret);
 /* ipv4:..., ipv6:[...] or dns:///...: a literal never asks a resolver. */
 void address_target(const struct address *a, char *out, size_t out_bytes);
 
-/* Does a process on this machine reach it over loopback: 127.0.0.0/8, ::1,
- * localhost, or a wildcard? */
-bool address_covers_loopback(const struct address *a);
+/* The name of the abstract UNIX socket beside it, coord-<IP address>-<port>; false if
+ * loopback does not reach it: it is in 127.0.0.0/8, ::1, localhost (which is 127.0.0.1
+ * here), or a wildcard (which has the name of the first of its family). */
+bool address_local_name(const struct address *a, char out[ADDRESS_LOCAL_BYTES_MAX]);
 
 #endif

@@ -17,7 +17,7 @@ enum {
     CONNECT_TIMEOUT_MS = 1000,
     METADATA_BYTES_MAX = 16 * 1024,
     /* Streams of one connection: the sessions of one process share one. */
-    CONNECTION_STREAMS_MAX = 8192,
+    CONNECTION_STREAMS_MAX = 32768,
     IDENTITY_ONLY = 1, /* bit set of compression algorithms: none */
 };
 

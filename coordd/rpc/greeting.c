@@ -1,6 +1,6 @@
 /* greeting.c - who calls, and may they?
  *
- *   coord-cell         32 hexadecimal digits
+ *   coord-cell         32 hexadecimal digits; from a client too, if it knows
  *   coord-member       who speaks, decimal
  *   coord-incarnation  of the speaker's data directory, 16 hexadecimal digits
  *   coord-target       whom the dialler thinks it reached, decimal
@@ -79,6 +79,23 @@ static uint32_t metadata_member(const grpc_metadata_array *metadata, const char 
 static bool is_cell(const char *text)
 {
     return strspn(text, "0123456789abcdef") == CELL_TEXT_BYTES - 1;
+}
+
+bool rpc_greeting_allows(const struct rpc *rpc, const grpc_metadata_array *metadata, char *why,
+                         size_t why_bytes)
+{
+    char ours[CELL_TEXT_BYTES];
+    bool member = false, wrong = false;
+    hex_encode(rpc->cell, sizeof rpc->cell, ours);
+    for (size_t i = 0; i < metadata->count; i++) {
+        const grpc_metadata *m = &metadata->metadata[i];
+        member |= rpc_slice_is(m->key, "coord-member"); /* which is judged more strictly */
+        wrong |= rpc_slice_is(m->key, "coord-cell") && !rpc_slice_is(m->value, ours);
+    }
+    if (member || !wrong)
+        return true;
+    (void)snprintf(why, why_bytes, "wrong cell: this server is of %s", ours);
+    return false;
 }
 
 uint32_t greeting_judge_caller(const struct rpc *rpc, const grpc_metadata_array *metadata,

@@ -120,6 +120,10 @@ void rpc_args_peer(struct args *ret);
 /* refuse.c: takes the call over, answers it with a status and nothing else. */
 void rpc_refuse_call(struct rpc *rpc, grpc_call *call, grpc_status_code status, const char *text);
 
+/* greeting.c: false, with the reason, for who says that it wants another cell. */
+bool rpc_greeting_allows(const struct rpc *rpc, const grpc_metadata_array *metadata, char *why,
+                         size_t why_bytes);
+
 /* stream.c: takes the call over. */
 void rpc_stream_accept(struct rpc *rpc, grpc_call *call, enum replica_stream_kind kind);
 void rpc_streams_flush(struct rpc *rpc);

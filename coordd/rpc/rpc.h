@@ -29,8 +29,9 @@ enum {
     RPC_CLIENT_MESSAGE_BYTES_MAX = 4 * 1024 * 1024,
     /* A message between replicas; a larger one breaks the link. */
     RPC_PEER_MESSAGE_BYTES_MAX = 8 * 1024 * 1024,
-    /* Clients' streams at one time; one more is refused with RESOURCE_EXHAUSTED. */
-    RPC_STREAMS_MAX = 16384,
+    /* Clients' streams at one time, one for each session and one for each connection's
+     * KeepAlives; one more is refused with RESOURCE_EXHAUSTED. */
+    RPC_STREAMS_MAX = 65536,
     /* Calls of grpc.health.v1.Health at one time; one more is refused likewise. */
     RPC_HEALTH_CALLS_MAX = 1024,
     /* What may wait for one client to read; at the bound its stream is ended with
@@ -82,8 +83,8 @@ struct rpc_options {
 struct rpc;
 
 /* Listens on options->listen and, if that is reachable over loopback, on the
- * abstract UNIX socket coord-<port>. Links are dialled by the first rpc_poll.
- * `why` (RPC_WHY_BYTES) names what was wrong, for a person. */
+ * abstract UNIX socket coord-<IP address>-<port>. Links are dialled by the first
+ * rpc_poll. `why` (RPC_WHY_BYTES) names what was wrong, for a person. */
 MUST_USE enum rpc_result rpc_new(const struct rpc_options *options, struct rpc **ret, char *why);
 
 /* Ends every client's stream with UNAVAILABLE and `text`, breaks the links, and

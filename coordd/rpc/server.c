@@ -25,7 +25,6 @@ enum {
     SHUTDOWN_POLITE_MS = 500, /* for statuses to leave before calls are cut */
     SHUTDOWN_TOTAL_MS = 5000,
     JOINED_KEPT_BYTES = 256 * 1024,
-    SOCKET_NAME_BYTES = 64,
 };
 
 /* ---- small things for the other files ---- */
@@ -102,7 +101,10 @@ static void accept_post(struct accept *a)
 static void accept_dispatch(struct accept *a)
 {
     struct rpc *rpc = a->rpc;
-    if (rpc_slice_is(a->details.method, "/coord.v1.Coord/Session"))
+    char why[RPC_WHY_BYTES];
+    if (!rpc_greeting_allows(rpc, &a->metadata, why, sizeof why))
+        rpc_refuse_call(rpc, a->call, GRPC_STATUS_FAILED_PRECONDITION, why);
+    else if (rpc_slice_is(a->details.method, "/coord.v1.Coord/Session"))
         rpc_stream_accept(rpc, a->call, REPLICA_STREAM_SESSION);
     else if (rpc_slice_is(a->details.method, "/coord.v1.Coord/KeepAlive"))
         rpc_stream_accept(rpc, a->call, REPLICA_STREAM_KEEPALIVE);
@@ -232,18 +234,18 @@ static enum rpc_result listen_on(struct rpc *rpc, const char *text, char *why)
         return RPC_ADDRESS_INVALID;
     }
     enum rpc_result result = RPC_OK;
-    char local[SOCKET_NAME_BYTES];
-    (void)snprintf(local, sizeof local, "unix-abstract:coord-%u", a.port);
+    char name[ADDRESS_LOCAL_BYTES_MAX] = "", local[ADDRESS_LOCAL_BYTES_MAX + 16];
+    bool has_local = address_local_name(&a, name);
+    (void)snprintf(local, sizeof local, "unix-abstract:%s", name);
     grpc_server_credentials *insecure = grpc_insecure_server_credentials_create();
     if (grpc_server_add_http2_port(rpc->server, text, insecure) == 0) {
         result = explain_listen_failure(text, &a, why);
-    } else if (address_covers_loopback(&a) &&
-               grpc_server_add_http2_port(rpc->server, local, insecure) == 0) {
+    } else if (has_local && grpc_server_add_http2_port(rpc->server, local, insecure) == 0) {
         /* Going on would send local clients to somebody else's server. */
         (void)snprintf(why, RPC_WHY_BYTES,
-                       "cannot listen on the abstract UNIX socket coord-%u: "
+                       "cannot listen on the abstract UNIX socket %s: "
                        "it is taken by another process",
-                       a.port);
+                       name);
         result = RPC_ADDRESS_TAKEN;
     }
     grpc_server_credentials_release(insecure);

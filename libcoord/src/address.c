@@ -51,7 +51,9 @@ static bool parse_unix(const char *text, struct address *ret)
     return false;
 }
 
-static bool parse_host(const char *host, const char *port, struct address *ret, bool *ret_local)
+/* ret_local: the address, if it is this machine's own. */
+static bool parse_host(const char *host, const char *port, struct address *ret,
+                       char ret_local[INET6_ADDRSTRLEN])
 {
     struct in_addr v4;
     struct in6_addr v6;
@@ -64,15 +66,18 @@ static bool parse_host(const char *host, const char *port, struct address *ret, 
         inner[length - 2] = '\0';
         if (inet_pton(AF_INET6, inner, &v6) != 1)
             return false;
-        *ret_local = IN6_IS_ADDR_LOOPBACK(&v6);
+        if (IN6_IS_ADDR_LOOPBACK(&v6))
+            (void)inet_ntop(AF_INET6, &v6, ret_local, INET6_ADDRSTRLEN);
         (void)snprintf(ret->target, sizeof ret->target, "ipv6:%s:%s", host, port);
     } else if (inet_pton(AF_INET, host, &v4) == 1) {
-        *ret_local = ntohl(v4.s_addr) >> 24 == 127;
+        if (ntohl(v4.s_addr) >> 24 == 127)
+            (void)inet_ntop(AF_INET, &v4, ret_local, INET6_ADDRSTRLEN);
         (void)snprintf(ret->target, sizeof ret->target, "ipv4:%s:%s", host, port);
     } else {
         if (!name_sound(host))
             return false;
-        *ret_local = strcasecmp(host, "localhost") == 0;
+        if (strcasecmp(host, "localhost") == 0)
+            (void)snprintf(ret_local, INET6_ADDRSTRLEN, "127.0.0.1");
         (void)snprintf(ret->target, sizeof ret->target, "dns:///%s:%s", host, port);
     }
     return true;
@@ -93,11 +98,12 @@ bool address_parse_endpoint(const char *text, struct address *ret)
     char host[CLIENT_SESSION_ADDRESS_BYTES_MAX + 1];
     memcpy(host, text, (size_t)(colon - text));
     host[colon - text] = '\0';
-    bool local = false;
-    if (!parse_host(host, colon + 1, &a, &local))
+    char local[INET6_ADDRSTRLEN] = "";
+    if (!parse_host(host, colon + 1, &a, local))
         return false;
-    if (local)
-        (void)snprintf(a.local, sizeof a.local, "coord-%s", colon + 1);
+    if (local[0] != '\0') /* a port may be written with zeros in front */
+        (void)snprintf(a.local, sizeof a.local, "coord-%s-%lu", local,
+                       strtoul(colon + 1, NULL, 10));
     *ret = a;
     return true;
 }

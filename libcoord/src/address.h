@@ -10,8 +10,9 @@
 struct address {
     char target[CLIENT_SESSION_ADDRESS_BYTES_MAX + 16]; /* as gRPC dials it */
     /* A server on this machine also listens on the abstract UNIX socket of this
-     * name, without the leading NUL; "" if it is not on this machine. */
-    char local[32];
+     * name, without the leading NUL: coord-<IP address>-<port>, as there; "" if it is
+     * not on this machine. */
+    char local[64];
 };
 bool address_parse_endpoint(const char *text, struct address *ret);
 /* Somebody listens on that socket now. */

@@ -189,8 +189,11 @@ coord_error lock_acquire(struct coord_node *node, const struct lock_wish *wish, 
     coord_error e = acquire(&call, node, lock->handle, wish, &grant);
     lock->sequencer = grant.sequencer;
     lock->generation = grant.generation;
-    if (e == COORD_OK)
+    if (e == COORD_OK) {
         e = lock_hand_out(lock); /* if not, the session has released it */
+        if (e != COORD_OK && node->session->lets_go_late)
+            release_in_background(node, lock->handle);
+    }
     if (e != COORD_OK) {
         atomic_store(&node->holding, 0);
         lock_free(lock);
@@ -203,7 +206,8 @@ coord_error lock_acquire(struct coord_node *node, const struct lock_wish *wish, 
 coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t deadline_ms)
 {
     struct coord_node *node = lock->node;
-    if (is_revoked(lock)) {
+    bool lost = is_revoked(lock);
+    if (lost && !node->session->lets_go_late) {
         atomic_store(&node->holding, 0);
         lock_free(lock);
         return fail(COORD_ERR_NOT_HELD, "the lock was taken by force");
@@ -215,10 +219,19 @@ coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t de
     coord_error e = call_write(&call, &write, NULL, NULL);
     atomic_store(&node->holding, 0);
     lock_free(lock);
-    return e;
+    return lost ? fail(COORD_ERR_NOT_HELD, "the lock was taken by force") : e;
 }
 
 enum { DELAY_MS_MAX = 60000 };
+
+coord_error lock_options_check(const coord_lock_options *o)
+{
+    if (o != NULL && o->size != sizeof *o)
+        return fail(COORD_ERR_INVALID, "options: size is not that of coord_lock_options");
+    if (o != NULL && o->delay_ms > DELAY_MS_MAX)
+        return fail(COORD_ERR_INVALID, "options: delay_ms is above %d", DELAY_MS_MAX);
+    return COORD_OK;
+}
 
 static coord_error begin(const coord_node *node, const coord_lock_options *o, const char *name,
                          int64_t timeout_ms, coord_lock **ret_lock)
@@ -226,10 +239,9 @@ static coord_error begin(const coord_node *node, const coord_lock_options *o, co
     detail_clear();
     if (node == NULL || ret_lock == NULL)
         return fail(COORD_ERR_INVALID, "%s: is NULL", node == NULL ? "node" : "ret_lock");
-    if (o != NULL && o->size != sizeof *o)
-        return fail(COORD_ERR_INVALID, "options: size is not that of coord_lock_options");
-    if (o != NULL && o->delay_ms > DELAY_MS_MAX)
-        return fail(COORD_ERR_INVALID, "options: delay_ms is above %d", DELAY_MS_MAX);
+    coord_error e = lock_options_check(o);
+    if (e != COORD_OK)
+        return e;
     if (timeout_ms < COORD_FOREVER)
         return fail(COORD_ERR_INVALID, "%s: is negative", name);
     return COORD_OK;

@@ -57,6 +57,7 @@ static struct client_session *pure_new(const struct coord_client *client,
         .grace_ms = options->grace_ms,
         .host = host,
         .pid = (uint32_t)getpid(),
+        .lets_go_late = options->lets_go_late,
         .endpoints = endpoints,
         .endpoints_count = client->endpoints.count,
     };
@@ -98,6 +99,7 @@ static struct coord_session *session_new(struct coord_client *client,
     s->state = COORD_SESSION_JEOPARDY;
     s->callback = options->callback;
     s->on_loss = options->on_loss;
+    s->lets_go_late = options->lets_go_late;
     s->context = options->context;
     s->open_deadline_ns = deadline_of(options->deadline_ms);
     pthread_mutex_lock(&client->mutex);

@@ -108,6 +108,8 @@ static bool learn(struct coord_client *c, const struct unary_reply *reply)
                 strlen(a->member->cell_name) <= CELL_NAME_BYTES_MAX;
     if (good) {
         hex_encode(a->member->cell.data, CELL_ID_BYTES, c->cell);
+        c->greeting.key = grpc_slice_from_static_string("coord-cell");
+        c->greeting.value = grpc_slice_from_copied_string(c->cell);
         (void)snprintf(c->cell_name, sizeof c->cell_name, "%s", a->member->cell_name);
         for (size_t i = 0; i < a->member->n_members; i++) {
             struct address ignored;
@@ -225,6 +227,8 @@ void coord_client_close(coord_client *c)
     grpc_completion_queue_destroy(c->queue);
     for (struct list *at; (at = list_first(&c->conns)) != NULL;)
         conn_free(container_of(at, struct conn, link));
+    if (c->cell[0] != '\0')
+        grpc_slice_unref(c->greeting.value);
     grpc_shutdown();
     client_unref(c);
 }

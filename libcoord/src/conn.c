@@ -4,7 +4,10 @@
  * A channel that failed is replaced rather than waited for: gRPC would refuse
  * every call until its own pause is over, while the session logic has pauses of
  * its own. To a server on this machine the UNIX socket is preferred as often as
- * there is a choice. */
+ * there is a choice.
+ *
+ * Each call says which cell it is for, so that a server of another cell, whose address
+ * was another's before, refuses it instead of doing what was not meant for it. */
 #include <grpc/grpc_security.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +101,14 @@ static grpc_channel *channel_of(struct conn *c)
     }
     c->channel = channel_new(&c->address, address_local_listens(&c->address));
     return c->channel;
+}
+
+void conn_greet(struct coord_client *client, grpc_op *op)
+{
+    if (client->cell[0] == '\0')
+        return;
+    op->data.send_initial_metadata.count = 1;
+    op->data.send_initial_metadata.metadata = &client->greeting;
 }
 
 struct stream *conn_session_stream(struct conn *c, struct coord_session *s)

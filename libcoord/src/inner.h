@@ -117,6 +117,8 @@ struct conn *conn_get(struct coord_client *client, const char *address);
 struct stream *conn_session_stream(struct conn *c, struct coord_session *s);
 void conn_beat(struct conn *c, struct slice beat);
 grpc_call *conn_call(struct conn *c, const char *method, gpr_timespec deadline);
+/* Fills a SEND_INITIAL_METADATA: whose cell we want, if we know. */
+void conn_greet(struct coord_client *client, grpc_op *op);
 void conn_close(struct conn *c); /* streams first */
 void conn_free(struct conn *c);
 
@@ -153,8 +155,9 @@ struct coord_client {
     struct avl by_id;     /* those that are open at the servers */
     uint32_t calls_count; /* gRPC calls that are not over */
     bool closing;
-    char cell[2 * CELL_ID_BYTES + 1];
+    char cell[2 * CELL_ID_BYTES + 1]; /* "" until a server said; then for ever */
     char cell_name[CELL_NAME_BYTES_MAX + 1];
+    grpc_metadata greeting;        /* owned, once `cell` is known */
     struct address_list endpoints; /* as given, then the other members */
 
     grpc_completion_queue *queue;
@@ -206,6 +209,7 @@ struct coord_session {
 
     coord_session_callback *callback;
     coord_loss_callback *on_loss;
+    bool lets_go_late;
     void *context;
 };
 struct coord_session *session_ref(struct coord_session *s);
@@ -361,6 +365,7 @@ coord_error lock_hand_out(struct coord_lock *lock);
 void lock_free(struct coord_lock *lock); /* as far as this process is concerned */
 /* session.mutex is held. */
 void locks_revoked(struct coord_session *s, uint64_t handle);
+coord_error lock_options_check(const coord_lock_options *options); /* NULL is good */
 coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t deadline_ms);
 char *sequencer_text(const char *cell, uint64_t instance, bool exclusive, uint64_t generation,
                      const char *path);

@@ -26,6 +26,7 @@ struct client_session *client_session_new(const struct client_session_config *co
     CHECK(strlen(host) <= CLIENT_SESSION_HOST_BYTES_MAX);
     s->host = check_strdup(host);
     s->pid = config->pid;
+    s->lets_go_late = config->lets_go_late;
     s->id = config->session;
     s->adopting = s->id != 0;
     memcpy(s->secret, config->secret, sizeof s->secret);

@@ -89,6 +89,7 @@ struct client_session_config {
     uint64_t seed;                       /* of back-off */
     const char *host;                    /* copied; may be NULL */
     uint32_t pid;
+    bool lets_go_late; /* what is taken by force is released by the caller; session_force.c */
     /* Reattach instead of opening: both set. */
     uint64_t session;
     uint8_t secret[16];

@@ -1,7 +1,9 @@
 /* session_force.c - what an operator takes away: a lock, or the whole session.
  *
  * The servers hold the lease back until the session has let go, so letting go
- * waits for nothing: not for the application, and not for a renewed lease. */
+ * waits for nothing: not for the application, and not for a renewed lease. Unless the
+ * application asked for it: then it has what is left of the lease to end what relies on
+ * the lock, and releases it by itself; a session that was killed ends with its lease. */
 #include "libcoord/base/check.h"
 #include "libcoord/src/session_internal.h"
 
@@ -37,7 +39,7 @@ void client_revoked(struct client_session *s, const Coord__V1__Event *event)
 {
     if (client_over(s) || event->handle == 0)
         return;
-    if (!s->closing && !is_released(s, event->handle))
+    if (!s->closing && !s->lets_go_late && !is_released(s, event->handle))
         release(s, event);
     client_effect_add(s, CLIENT_EFFECT_REVOKED)->event = event;
 }
@@ -46,7 +48,7 @@ void client_killed(struct client_session *s)
 {
     if (s->closing)
         return; /* its end is on its way already */
-    s->parting = s->link == CLIENT_LINK_ATTACHED;
+    s->parting = s->link == CLIENT_LINK_ATTACHED && !s->lets_go_late;
     client_finish(s, CLIENT_SESSION_EXPIRED, ERR_EXPIRED, NULL);
     if (!s->parting)
         return; /* its lease runs out, for it is not renewed */

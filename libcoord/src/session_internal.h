@@ -110,6 +110,7 @@ struct client_session {
     int64_t now_ns;
 
     enum client_session_state state;
+    bool lets_go_late;
     bool adopting; /* opened by another process: which seqs were used is not known yet */
     bool closing;
     bool parting; /* killed, and EXPIRED: only its EndSession is still on its way */

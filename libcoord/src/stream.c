@@ -165,6 +165,7 @@ static void write_next(struct stream *s)
     grpc_slice_unref(bytes);
 
     grpc_op ops[2] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_SEND_MESSAGE}};
+    conn_greet(s->client, &ops[0]);
     ops[1].data.send_message.send_message = message;
     size_t skipped = s->greeted ? 1 : 0;
     s->writing = true;

@@ -8,6 +8,7 @@
 
 #include "libcoord/base/check.h"
 #include "libcoord/src/inner.h"
+#include "libcoord/src/reason.h"
 
 enum { UNARY_MAX = CLIENT_SESSION_ENDPOINTS_MAX };
 
@@ -39,9 +40,7 @@ static void on_done(struct tag *tag, bool ok)
         r->answered = true;
         grpc_slice_unref(joined);
     } else {
-        size_t length = GRPC_SLICE_LENGTH(u->details);
-        (void)snprintf(r->why, sizeof r->why, "%.*s", (int)(length < 200 ? length : 200),
-                       (const char *)GRPC_SLICE_START_PTR(u->details));
+        unary_reason(u->status, u->details, r->why);
     }
     grpc_byte_buffer_destroy(u->received);
     grpc_metadata_array_destroy(&u->initial);
@@ -66,6 +65,7 @@ static void start(struct unary *u, struct conn *c, grpc_byte_buffer *message, gp
         {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT}, {.op = GRPC_OP_RECV_INITIAL_METADATA},
         {.op = GRPC_OP_RECV_MESSAGE},           {.op = GRPC_OP_RECV_STATUS_ON_CLIENT},
     };
+    conn_greet(c->client, &ops[0]);
     ops[1].data.send_message.send_message = message;
     ops[3].data.recv_initial_metadata.recv_initial_metadata = &u->initial;
     ops[4].data.recv_message.recv_message = &u->received;

@@ -3,7 +3,9 @@
 its exit codes."""
 
 import json
+import re
 import signal
+import time
 import unittest
 
 import cell
@@ -205,6 +207,7 @@ class ShellNodes(unittest.TestCase):
     def test_usage_is_2(self):
         for arguments in (["nonsense"], [], ["get"], ["put", "/a", "b", "c"],
                           ["lock", "/a", "--wait", "5"], ["elect", "/a"], ["session", "kill"],
+                          ["session"], ["session", "nonsense"], ["unlock", "/a"], ["txn"],
                           ["--endpoints", "nowhere", "status"], ["status", "-o", "xml"]):
             with self.subTest(arguments):
                 self.assertEqual(self.cell.ctl(*arguments).returncode, 2)
@@ -214,38 +217,59 @@ class ShellNodes(unittest.TestCase):
 
     def test_an_unreachable_cell_is_69(self):
         port = cell.free_ports(1)
-        for arguments in (["status"], ["get", "/a"], ["put", "/a", "b"], ["lock", "/a"]):
+        for arguments in (["status"], ["hash"], ["get", "/a"], ["get", "--stale", "/a"],
+                          ["put", "/a", "b"], ["lock", "/a"], ["step-down"]):
             with self.subTest(arguments):
                 message = self.refused("--endpoints", f"127.0.0.1:{port}", "--deadline", "300ms",
                                        *arguments, code=69)
-                self.assertIn(str(port), message)
+                self.assertIn(f"127.0.0.1:{port}: connection refused", message)
+                self.assertNotIn("ipv4", message)
+
+    def test_status_does_not_wait_long_for_nobody(self):
+        port = cell.free_ports(2)
+        addresses = [f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}"]
+        began = time.monotonic()
+        done = self.cell.ctl("--endpoints", ",".join(addresses), "status", "-o", "json")
+        self.assertLess(time.monotonic() - began, 5)  # the deadline is 10 s
+        self.assertEqual(done.returncode, 69)
+        self.assertEqual([(m["address"], m["role"], m["pid"])
+                          for m in json.loads(done.stdout)["members"]],
+                         [(a, "unreachable", None) for a in addresses])
+        table = self.cell.ctl("--endpoints", addresses[0], "--deadline", "300ms", "status").stdout
+        self.assertRegex(table, rf"(?m)^- +{addresses[0]} +unreachable +-")
 
     def test_help_is_there_for_every_command(self):
         overview = cell.run([cell.COORDCTL, "--help"])
         self.assertEqual(overview.returncode, 0)
-        for name in ("status ls get stat put create mkdir rm watch lock elect leader locks "
-                     "check session").split():
-            self.assertRegex(overview.stdout, rf"(?m)^  {name} ")
-            done = cell.run([cell.COORDCTL, name, "--help"])
+        names = re.findall(r"(?m)^  ([a-z-]+(?: [a-z]+)?)  +\S", overview.stdout)
+        for name in ("status hash ls tree get stat put create mkdir rm txn watch lock elect leader "
+                     "resign locks check unlock step-down").split() + ["session ls", "session kill"]:
+            self.assertIn(name, names)
+            done = cell.run([cell.COORDCTL, *name.split(), "--help"])
             self.assertEqual(done.returncode, 0)
             self.assertTrue(done.stdout.startswith(f"Usage: coordctl {name} "))
+            self.assertRegex(done.stdout, rf"(?m)^Example:\n  coordctl {name}")
             self.assertEqual(done.stderr, "")
+            self.assertEqual(cell.run([cell.COORDCTL, "help", *name.split()]).stdout, done.stdout)
+        done = cell.run([cell.COORDCTL, "session", "--help"])
+        self.assertEqual((done.returncode, done.stdout.count("Usage: coordctl session ")), (0, 2))
 
     def test_bad_paths_are_refused_and_named(self):
         for path in ("a", "", "//", "/a/", "/a//b", "/a/../b", "/./a", "/a\x01b", "/a\nb",
                      "/" + "x" * 256, "/x" * 65, "/" + "/".join(["y" * 200] * 6)):
             with self.subTest(path):
                 for arguments in (["put", "--parents", path, "1"], ["get", path], ["rm", path],
-                                  ["watch", path], ["lock", "--try", path]):
-                    self.refused(*arguments)
-        self.refused("put", b"/\xff\xfe".decode("utf-8", "surrogateescape"), "1")
-        self.refused("rm", "/")
+                                  ["watch", path], ["lock", "--try", path], ["tree", path],
+                                  ["unlock", "--force", path], ["leader", path]):
+                    self.refused(*arguments, code=2)
+        self.refused("put", b"/\xff\xfe".decode("utf-8", "surrogateescape"), "1", code=2)
+        self.refused("rm", "/", code=2)
 
     def test_paths_in_the_local_cell_may_say_so(self):
         self.cell.ok("put", "/ls/local/named", "1")
         self.assertEqual(self.cell.ok("get", "/named"), "1\n")
         self.assertEqual(self.cell.ok("get", "/ls/test/named"), "1\n")
-        self.refused("get", "/ls/elsewhere/named")
+        self.refused("get", "/ls/elsewhere/named", code=2)
 
 
 if __name__ == "__main__":

@@ -2,21 +2,30 @@
 #define _GNU_SOURCE
 #include "tests/libcoord/cell.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { READY_MS = 30000, OUTPUT_BYTES = 16384 };
-
-extern char **environ;
+enum {
+    READY_MS = 30000,
+    OUTPUT_BYTES = 16384,
+    STARTS_MAX = 5, /* somebody else may take the ports that were free a moment ago */
+    /* Below those that the kernel gives to whoever connects. */
+    PORT_MIN = 10000,
+    PORT_MAX = 32000,
+    PROBES_MAX = 1000,
+    EXEC_FAILED = 127,
+};
 
 int64_t now_ms(void)
 {
@@ -43,21 +52,47 @@ bool eventually(bool (*condition)(void *context), void *context, int ms)
     return true;
 }
 
-/* Output goes to the pipe `out`, or nowhere. */
-static pid_t spawn(const char *const *arguments, int out)
+/* Between fork and exec only what a child of many threads may do; gRPC has no handlers
+ * for fork unless it is told to. */
+pid_t child_spawn(const char *const *arguments, int out)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    if (out >= 0)
-        posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    else
-        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    pid_t pid = -1;
-    int result = posix_spawn(&pid, arguments[0], &actions, NULL,
-                             (char *const *)(uintptr_t)arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    return result == 0 ? pid : -1;
+    pid_t parent = getpid(), pid = fork();
+    if (pid != 0)
+        return pid;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (getppid() == parent && nowhere >= 0 && dup2(out >= 0 ? out : nowhere, STDOUT_FILENO) >= 0 &&
+        dup2(STDOUT_FILENO, STDERR_FILENO) >= 0)
+        (void)execv(arguments[0], (char *const *)(uintptr_t)arguments);
+    _exit(EXEC_FAILED);
+}
+
+static bool is_free(int port)
+{
+    int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    /* As the servers bind: a port in TIME_WAIT is free. */
+    bool free = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+                bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return free;
+}
+
+int cell_free_ports(void)
+{
+    const int rows = (PORT_MAX - PORT_MIN) / CELL_MEMBERS;
+    int row = (int)((now_ms() + getpid() * INT64_C(7919)) % rows);
+    for (int probe = 0; probe < PROBES_MAX; probe++, row = (row + 1) % rows) {
+        int port = PORT_MIN + row * CELL_MEMBERS, i = 0;
+        while (i < CELL_MEMBERS && is_free(port + i))
+            i++;
+        if (i == CELL_MEMBERS)
+            return port;
+    }
+    return 0;
 }
 
 static void read_members(struct cell *c, const char *text)
@@ -70,16 +105,15 @@ static void read_members(struct cell *c, const char *text)
     }
 }
 
-static bool wait_ready(struct cell *c)
+static bool wait_ready(struct cell *c, char text[OUTPUT_BYTES])
 {
-    char text[OUTPUT_BYTES];
     size_t length = 0;
     int64_t until = now_ms() + READY_MS;
-    while (now_ms() < until && length + 1 < sizeof text) {
+    while (now_ms() < until && length + 1 < OUTPUT_BYTES) {
         struct pollfd p = {.fd = c->out, .events = POLLIN};
         if (poll(&p, 1, 100) <= 0)
             continue;
-        ssize_t got = read(c->out, text + length, sizeof text - 1 - length);
+        ssize_t got = read(c->out, text + length, OUTPUT_BYTES - 1 - length);
         if (got <= 0)
             break;
         length += (size_t)got;
@@ -90,33 +124,55 @@ static bool wait_ready(struct cell *c)
         }
     }
     text[length] = '\0';
-    fprintf(stderr, "the cell did not get ready; it said:\n%s\n", text);
     return false;
 }
 
-bool cell_start(struct cell *c, int port)
+void child_remove_directory(const char *directory)
+{
+    const char *const arguments[] = {"/bin/rm", "-rf", "--", directory, NULL};
+    pid_t pid = child_spawn(arguments, -1);
+    if (pid > 0)
+        (void)waitpid(pid, NULL, 0);
+}
+
+static bool start(struct cell *c, char said[OUTPUT_BYTES])
 {
     memset(c, 0, sizeof *c);
-    c->port = port;
+    said[0] = '\0';
+    c->port = cell_free_ports();
     (void)snprintf(c->directory, sizeof c->directory, "/tmp/coord-test-XXXXXX");
-    if (mkdtemp(c->directory) == NULL)
+    if (c->port == 0 || mkdtemp(c->directory) == NULL)
         return false;
     for (int i = 0; i < CELL_MEMBERS; i++) {
         size_t length = strlen(c->endpoints);
         (void)snprintf(c->endpoints + length, sizeof c->endpoints - length, "%s127.0.0.1:%d",
-                       i > 0 ? "," : "", port + i);
+                       i > 0 ? "," : "", c->port + i);
     }
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC) != 0)
         return false;
     char port_text[16];
-    (void)snprintf(port_text, sizeof port_text, "%d", port);
+    (void)snprintf(port_text, sizeof port_text, "%d", c->port);
     const char *const arguments[] = {COORDD,   "dev",     "--dir", c->directory,
                                      "--port", port_text, NULL};
-    c->dev = spawn(arguments, pipe_fds[1]);
+    c->dev = child_spawn(arguments, pipe_fds[1]);
     (void)close(pipe_fds[1]);
     c->out = pipe_fds[0];
-    return c->dev > 0 && wait_ready(c);
+    return c->dev > 0 && wait_ready(c, said);
+}
+
+bool cell_start(struct cell *c)
+{
+    static char said[OUTPUT_BYTES];
+    for (int i = 0; i < STARTS_MAX; i++) {
+        if (start(c, said))
+            return true;
+        cell_stop(c);
+        if (strstr(said, "taken") == NULL)
+            break;
+    }
+    fprintf(stderr, "the cell did not get ready; it said:\n%s\n", said);
+    return false;
 }
 
 static pid_t *member_pid(struct cell *c, uint32_t member)
@@ -145,16 +201,8 @@ bool cell_restart(struct cell *c, uint32_t member)
     char directory[80];
     (void)snprintf(directory, sizeof directory, "%s/%u", c->directory, member);
     const char *const arguments[] = {COORDD, "serve", "--dir", directory, NULL};
-    c->again[member - 1] = spawn(arguments, -1);
+    c->again[member - 1] = child_spawn(arguments, -1);
     return c->again[member - 1] > 0;
-}
-
-static void remove_directory(const char *directory)
-{
-    const char *const arguments[] = {"/bin/rm", "-rf", "--", directory, NULL};
-    pid_t pid = spawn(arguments, -1);
-    if (pid > 0)
-        (void)waitpid(pid, NULL, 0);
 }
 
 void cell_stop(struct cell *c)
@@ -172,5 +220,5 @@ void cell_stop(struct cell *c)
         (void)waitpid(c->dev, NULL, 0);
     }
     (void)close(c->out);
-    remove_directory(c->directory);
+    child_remove_directory(c->directory);
 }

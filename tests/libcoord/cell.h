@@ -18,15 +18,22 @@ struct cell {
     int out;                     /* of dev */
 };
 
-/* Must come before the process uses gRPC. False, with a line on stderr, if it
- * does not get ready. */
-bool cell_start(struct cell *c, int port);
+/* On free ports. False, with a line on stderr, if it does not get ready. Its processes
+ * are killed with the thread that calls this, should it not get to cell_stop. */
+bool cell_start(struct cell *c);
 /* Ends every process and removes the directory. */
 void cell_stop(struct cell *c);
 /* Members are numbered from 1. */
 void cell_signal(struct cell *c, uint32_t member, int signal);
 void cell_kill(struct cell *c, uint32_t member);
 bool cell_restart(struct cell *c, uint32_t member);
+
+/* Its output goes to `out`, a pipe, or nowhere if that is negative. It is killed with the
+ * thread that calls this. */
+pid_t child_spawn(const char *const *arguments, int out);
+void child_remove_directory(const char *directory); /* with all in it */
+/* The first of as many free ports in a row as a cell has members; 0: none found. */
+int cell_free_ports(void);
 
 /* Polls until condition(context), at most ms; false if it never came. */
 bool eventually(bool (*condition)(void *context), void *context, int ms);

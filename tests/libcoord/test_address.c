@@ -21,13 +21,14 @@ static void check(const char *text, const char *target, const char *local)
 static void test_address__becomes_what_grpc_dials(void)
 {
     check("10.1.2.3:7400", "ipv4:10.1.2.3:7400", "");
-    check("127.0.0.1:7400", "ipv4:127.0.0.1:7400", "coord-7400");
-    check("127.9.9.9:1", "ipv4:127.9.9.9:1", "coord-1");
-    check("[::1]:7400", "ipv6:[::1]:7400", "coord-7400");
+    check("127.0.0.1:7400", "ipv4:127.0.0.1:7400", "coord-127.0.0.1-7400");
+    check("127.9.9.9:1", "ipv4:127.9.9.9:1", "coord-127.9.9.9-1");
+    check("[::1]:7400", "ipv6:[::1]:7400", "coord-::1-7400");
     check("[fe80::2]:7400", "ipv6:[fe80::2]:7400", "");
     check("db-1.example.org:7400", "dns:///db-1.example.org:7400", "");
-    check("localhost:7400", "dns:///localhost:7400", "coord-7400");
-    check("LOCALHOST:65535", "dns:///LOCALHOST:65535", "coord-65535");
+    check("localhost:7400", "dns:///localhost:7400", "coord-127.0.0.1-7400");
+    check("LOCALHOST:65535", "dns:///LOCALHOST:65535", "coord-127.0.0.1-65535");
+    check("[0:0:0::1]:07400", "ipv6:[0:0:0::1]:07400", "coord-::1-7400");
     check("unix:/run/coord", "unix:/run/coord", "");
     check("unix-abstract:coord-7400", "unix-abstract:coord-7400", "");
 }

@@ -8,7 +8,7 @@
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { PORT = 7660, DEADLINE_MS = 10000 };
+enum { DEADLINE_MS = 10000 };
 
 static struct cell cell;
 static coord_client *client;
@@ -307,7 +307,7 @@ int main(int argc, char **argv)
         TEST(test_arguments__nothing_was_changed),
     };
     int result = EXIT_FAILURE;
-    if (!cell_start(&cell, PORT))
+    if (!cell_start(&cell))
         return result;
     if (coord_client_open(cell.endpoints, NULL, &client) == COORD_OK &&
         coord_session_open(client, NULL, &session) == COORD_OK)

@@ -11,7 +11,7 @@
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { PORT = 7820, DEADLINE_MS = 10000, MANY = 1000 };
+enum { DEADLINE_MS = 10000, MANY = 1000 };
 
 static struct cell cell;
 
@@ -355,7 +355,7 @@ int main(int argc, char **argv)
         TEST(test_async__cancelling_and_deadlines_end_what_gets_no_answer),
         TEST(test_async__a_session_that_expires_answers_all),
     };
-    if (!cell_start(&cell, PORT))
+    if (!cell_start(&cell))
         return EXIT_FAILURE;
     int result = run_suite("async", cases, sizeof cases / sizeof cases[0], argc, argv);
     cell_stop(&cell);

@@ -10,7 +10,7 @@
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { PORT = 7620, DEADLINE_MS = 10000, CONTENDERS = 50 };
+enum { DEADLINE_MS = 10000, CONTENDERS = 50 };
 
 static struct cell cell;
 
@@ -478,7 +478,7 @@ static void test_cell__status_shows_five_members_and_one_leader(void)
 {
     coord_client *client = NULL;
     char one[32]; /* the others are found */
-    (void)snprintf(one, sizeof one, "127.0.0.1:%d", PORT + 2);
+    (void)snprintf(one, sizeof one, "127.0.0.1:%d", cell.port + 2);
     CU_ASSERT_EQUAL_FATAL(coord_client_open(one, NULL, &client), COORD_OK);
     coord_status *status = NULL;
     CU_ASSERT_EQUAL_FATAL(coord_status_get(client, DEADLINE_MS, &status), COORD_OK);
@@ -575,7 +575,7 @@ int main(int argc, char **argv)
         TEST(test_cell__a_session_goes_on_in_another_client),
         TEST(test_cell__content_that_no_cell_takes_is_refused_before_it_is_sent),
     };
-    if (!cell_start(&cell, PORT))
+    if (!cell_start(&cell))
         return EXIT_FAILURE;
     int result = run_suite("cell", cases, sizeof cases / sizeof cases[0], argc, argv);
     cell_stop(&cell);

@@ -12,7 +12,7 @@
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { PORT = 7640, DEADLINE_MS = 30000, WRITERS = 8, LOAD_MS = 6000 };
+enum { DEADLINE_MS = 30000, WRITERS = 8, LOAD_MS = 6000 };
 
 static struct cell cell;
 
@@ -343,7 +343,7 @@ int main(int argc, char **argv)
         TEST(test_failover__a_session_outlives_the_death_of_all_servers),
         TEST(test_failover__without_a_cell_a_session_expires_after_its_grace),
     };
-    if (!cell_start(&cell, PORT))
+    if (!cell_start(&cell))
         return EXIT_FAILURE;
     int result = run_suite("failover", cases, sizeof cases / sizeof cases[0], argc, argv);
     cell_stop(&cell);

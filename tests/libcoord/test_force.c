@@ -2,13 +2,15 @@
  * and locks that are shared, or have a delay. */
 #define _GNU_SOURCE
 #include <coord/coord.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { PORT = 7630, DEADLINE_MS = 10000 };
+enum { DEADLINE_MS = 10000 };
 
 static struct cell cell;
 
@@ -75,6 +77,116 @@ static void test_force__a_lock_taken_away_passes_on_and_its_holder_knows(void)
     coord_node_close(other);
     CU_ASSERT_EQUAL(coord_session_close(holder, DEADLINE_MS), COORD_OK);
     close_all(client, next);
+}
+
+static coord_session *open_late_session(coord_client *client)
+{
+    coord_session *session = NULL;
+    coord_session_options options = COORD_SESSION_OPTIONS_INIT;
+    options.lets_go_late = true;
+    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, &options, &session), COORD_OK);
+    return session;
+}
+
+static void test_force__who_lets_go_late_keeps_others_out_until_he_does(void)
+{
+    coord_client *client = open_client();
+    coord_session *holder = open_late_session(client), *next = open_session(client);
+    coord_node *held = open_node(holder, "/force/late"), *wanted = open_node(next, "/force/late");
+    coord_lock *lock = NULL, *passed = NULL;
+    CU_ASSERT_EQUAL_FATAL(coord_lock_acquire(held, DEADLINE_MS, &lock), COORD_OK);
+    CU_ASSERT_EQUAL(coord_unlock_force(next, "/force/late", DEADLINE_MS), COORD_OK);
+    CU_ASSERT_EQUAL(coord_lock_acquire(wanted, 1000, &passed), COORD_ERR_TIMEOUT);
+    CU_ASSERT(coord_lock_lost(lock));
+    CU_ASSERT_EQUAL(coord_lock_safe_ms(lock), 0);
+    CU_ASSERT(coord_session_safe_ms(holder) > 0);
+    CU_ASSERT_EQUAL(coord_unlock(lock, DEADLINE_MS), COORD_ERR_NOT_HELD);
+    CU_ASSERT_EQUAL_FATAL(coord_lock_acquire(wanted, DEADLINE_MS, &passed), COORD_OK);
+    CU_ASSERT_EQUAL(coord_unlock(passed, DEADLINE_MS), COORD_OK);
+    CU_ASSERT_EQUAL_FATAL(coord_lock_acquire(held, DEADLINE_MS, &lock), COORD_OK);
+    CU_ASSERT_EQUAL(coord_unlock(lock, DEADLINE_MS), COORD_OK);
+    coord_node_close(held);
+    coord_node_close(wanted);
+    CU_ASSERT_EQUAL(coord_session_close(holder, DEADLINE_MS), COORD_OK);
+    close_all(client, next);
+}
+
+enum { LOSSES_MAX = 8 };
+
+struct losses {
+    pthread_mutex_t mutex;
+    coord_session *session;
+    char paths[LOSSES_MAX][64], sequencers[LOSSES_MAX][128];
+    uint64_t generations[LOSSES_MAX];
+    int count, wanted;
+};
+
+static void on_loss(void *context, coord_session *session, const coord_loss *loss)
+{
+    struct losses *l = context;
+    pthread_mutex_lock(&l->mutex);
+    if (l->count < LOSSES_MAX) {
+        (void)snprintf(l->paths[l->count], sizeof l->paths[0], "%s", loss->path);
+        (void)snprintf(l->sequencers[l->count], sizeof l->sequencers[0], "%s", loss->sequencer);
+        l->generations[l->count++] = loss->generation;
+        l->session = session;
+    }
+    pthread_mutex_unlock(&l->mutex);
+}
+
+static bool are_told(void *context)
+{
+    struct losses *l = context;
+    pthread_mutex_lock(&l->mutex);
+    bool told = l->count >= l->wanted;
+    pthread_mutex_unlock(&l->mutex);
+    return told;
+}
+
+/* One for a lock, one for a leadership; none for a lock that is only given back. */
+static void test_force__the_application_is_told_once_of_each_lock_that_was_taken(void)
+{
+    coord_client *client = open_client();
+    coord_session *holder = NULL, *other = open_session(client);
+    struct losses losses = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    coord_session_options o = COORD_SESSION_OPTIONS_INIT;
+    o.on_loss = on_loss;
+    o.context = &losses;
+    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, &o, &holder), COORD_OK);
+    coord_node *held = open_node(holder, "/told/lock"), *kept = open_node(holder, "/told/kept");
+    coord_lock *lock = NULL, *back = NULL;
+    coord_election *election = NULL;
+    CU_ASSERT_EQUAL_FATAL(coord_lock_acquire(held, DEADLINE_MS, &lock), COORD_OK);
+    CU_ASSERT_EQUAL_FATAL(coord_lock_acquire(kept, DEADLINE_MS, &back), COORD_OK);
+    CU_ASSERT_EQUAL_FATAL(coord_campaign(holder, "/told/leader", "", 0, DEADLINE_MS, &election),
+                          COORD_OK);
+    CU_ASSERT_EQUAL(coord_unlock(back, DEADLINE_MS), COORD_OK);
+    CU_ASSERT_EQUAL(coord_unlock_force(other, "/told/lock", DEADLINE_MS), COORD_OK);
+    losses.wanted = 1;
+    CU_ASSERT_FATAL(eventually(are_told, &losses, DEADLINE_MS));
+    CU_ASSERT(coord_lock_lost(lock));
+    CU_ASSERT_EQUAL(coord_unlock_force(other, "/told/leader", DEADLINE_MS), COORD_OK);
+    losses.wanted = 2;
+    CU_ASSERT_FATAL(eventually(are_told, &losses, DEADLINE_MS));
+    CU_ASSERT_STRING_EQUAL(losses.paths[0], "/told/lock");
+    CU_ASSERT_STRING_EQUAL(losses.sequencers[0], coord_lock_sequencer(lock));
+    CU_ASSERT_STRING_EQUAL(losses.paths[1], "/told/leader");
+    CU_ASSERT_STRING_EQUAL(losses.sequencers[1], coord_election_sequencer(election));
+    CU_ASSERT_EQUAL(coord_election_safe_ms(election), 0);
+    coord_sequencer parsed;
+    CU_ASSERT_EQUAL(coord_sequencer_parse(losses.sequencers[0], &parsed), COORD_OK);
+    CU_ASSERT_EQUAL(parsed.generation, losses.generations[0]);
+    CU_ASSERT_PTR_EQUAL(losses.session, holder);
+
+    /* Told anew to whoever attaches, until the lock was let go: to the application once. */
+    CU_ASSERT_EQUAL(coord_step_down(client, 0, DEADLINE_MS), COORD_OK);
+    CU_ASSERT_EQUAL(coord_unlock(lock, DEADLINE_MS), COORD_ERR_NOT_HELD);
+    CU_ASSERT_EQUAL(coord_resign(election, DEADLINE_MS), COORD_ERR_NOT_HELD);
+    coord_node_close(held);
+    coord_node_close(kept);
+    CU_ASSERT_EQUAL(coord_session_close(holder, DEADLINE_MS), COORD_OK);
+    CU_ASSERT_EQUAL(losses.count, 2);
+    close_all(client, other);
 }
 
 static void test_force__several_locks_of_one_session_are_taken_away(void)
@@ -216,13 +328,15 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_force__a_lock_taken_away_passes_on_and_its_holder_knows),
+        TEST(test_force__who_lets_go_late_keeps_others_out_until_he_does),
+        TEST(test_force__the_application_is_told_once_of_each_lock_that_was_taken),
         TEST(test_force__several_locks_of_one_session_are_taken_away),
         TEST(test_force__a_killed_session_expires_and_its_locks_pass_on),
         TEST(test_force__leadership_is_handed_over),
         TEST(test_force__a_shared_lock_is_held_by_many),
         TEST(test_force__a_delay_holds_the_lock_back_when_its_session_is_killed),
     };
-    if (!cell_start(&cell, PORT))
+    if (!cell_start(&cell))
         return EXIT_FAILURE;
     int result = run_suite("force", cases, sizeof cases / sizeof cases[0], argc, argv);
     cell_stop(&cell);

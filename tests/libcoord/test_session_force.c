@@ -1,4 +1,5 @@
 /* test_session_force.c - what an operator takes away: a lock, or the session. */
+#include "libcoord/src/session_internal.h"
 #include "tests/libcoord/bench.h"
 #include "tests/support/runner.h"
 
@@ -143,6 +144,34 @@ static void test_session_force__killed_while_it_closes_it_just_ends(void)
     bench_release(b);
 }
 
+static void test_session_force__who_lets_go_late_is_told_and_releases_by_himself(void)
+{
+    bench_open(b);
+    b->session->lets_go_late = true;
+    bench_revoke(b, HANDLE);
+    CU_ASSERT_EQUAL_FATAL(b->revoked_count, 1);
+    CU_ASSERT_EQUAL(b->revoked[0], HANDLE);
+    CU_ASSERT_EQUAL(count(COORD__V1__WRITE__OP_RELEASE), 0);
+    CU_ASSERT(bench_safe_ms(b) > 0); /* the time that there is for it */
+    bench_down(b);
+    reattach();
+    CU_ASSERT_EQUAL(count(COORD__V1__WRITE__OP_RELEASE), 0);
+    bench_release(b);
+}
+
+static void test_session_force__who_lets_go_late_is_not_ended_before_his_lease(void)
+{
+    bench_open(b);
+    b->session->lets_go_late = true;
+    bench_beat(b, ERR_CANCELLED);
+    CU_ASSERT_EQUAL(client_session_state(b->session), CLIENT_SESSION_EXPIRED);
+    CU_ASSERT_EQUAL(b->states_count, 1);
+    CU_ASSERT_EQUAL(count(COORD__V1__WRITE__OP_END_SESSION), 0);
+    CU_ASSERT_EQUAL(b->disconnects_count, 1);
+    CU_ASSERT_EQUAL(b->wake_at_ns, NEVER_NS);
+    bench_release(b);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -153,6 +182,8 @@ int main(int argc, char **argv)
         TEST(test_session_force__killed_it_is_expired_at_once_and_says_so),
         TEST(test_session_force__killed_it_does_not_wait_long_to_say_so),
         TEST(test_session_force__killed_while_it_closes_it_just_ends),
+        TEST(test_session_force__who_lets_go_late_is_told_and_releases_by_himself),
+        TEST(test_session_force__who_lets_go_late_is_not_ended_before_his_lease),
     };
     return run_suite("session_force", cases, sizeof cases / sizeof cases[0], argc, argv);
 }

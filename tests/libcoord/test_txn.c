@@ -8,7 +8,7 @@
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { PORT = 7650, DEADLINE_MS = 10000 };
+enum { DEADLINE_MS = 10000 };
 
 static struct cell cell;
 
@@ -204,7 +204,7 @@ int main(int argc, char **argv)
         TEST(test_txn__sequential_names_rise),
         TEST(test_txn__a_read_is_as_fresh_as_is_asked_for),
     };
-    if (!cell_start(&cell, PORT))
+    if (!cell_start(&cell))
         return EXIT_FAILURE;
     int result = run_suite("txn", cases, sizeof cases / sizeof cases[0], argc, argv);
     cell_stop(&cell);

@@ -10,7 +10,7 @@
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { PORT = 7670, DEADLINE_MS = 10000, HEARD_MAX = 64 };
+enum { DEADLINE_MS = 10000, HEARD_MAX = 64 };
 
 static struct cell cell;
 
@@ -224,7 +224,7 @@ int main(int argc, char **argv)
         TEST(test_watch__every_leader_is_observed),
         TEST(test_watch__an_observer_can_be_closed_by_its_callback),
     };
-    if (!cell_start(&cell, PORT))
+    if (!cell_start(&cell))
         return EXIT_FAILURE;
     int result = run_suite("watch", cases, sizeof cases / sizeof cases[0], argc, argv);
     cell_stop(&cell);

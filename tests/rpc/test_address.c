@@ -46,19 +46,29 @@ static void test_address__refuses_what_is_no_address(void)
     CU_ASSERT_TRUE(address_parse(longest + 1, &a));
 }
 
-static void test_address__knows_which_hosts_loopback_reaches(void)
+static void test_address__names_a_local_socket_where_loopback_reaches(void)
 {
-    static const char *const covered[] = {"127.0.0.1:1", "127.9.9.9:1", "0.0.0.0:1",
-                                          "localhost:1", "[::1]:1",     "[::]:1"};
+    static const char *const covered[][2] = {
+        {"127.0.0.1:1", "coord-127.0.0.1-1"},
+        {"127.9.9.9:7400", "coord-127.9.9.9-7400"},
+        {"0.0.0.0:1", "coord-127.0.0.1-1"},
+        {"localhost:1", "coord-127.0.0.1-1"},
+        {"LocalHost:65535", "coord-127.0.0.1-65535"},
+        {"[::1]:1", "coord-::1-1"},
+        {"[0:0::1]:1", "coord-::1-1"},
+        {"[::]:1", "coord-::1-1"},
+    };
     static const char *const others[] = {"10.0.0.1:1", "128.0.0.1:1", "[fe80::1]:1", "host:1"};
+    char name[ADDRESS_LOCAL_BYTES_MAX] = "";
     struct address a;
     for (size_t i = 0; i < sizeof covered / sizeof covered[0]; i++) {
-        CU_ASSERT_TRUE_FATAL(address_parse(covered[i], &a));
-        CU_ASSERT_TRUE(address_covers_loopback(&a));
+        CU_ASSERT_TRUE_FATAL(address_parse(covered[i][0], &a));
+        CU_ASSERT_TRUE(address_local_name(&a, name));
+        CU_ASSERT_STRING_EQUAL(name, covered[i][1]);
     }
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         CU_ASSERT_TRUE_FATAL(address_parse(others[i], &a));
-        CU_ASSERT_FALSE(address_covers_loopback(&a));
+        CU_ASSERT_FALSE(address_local_name(&a, name));
     }
 }
 
@@ -67,7 +77,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST(test_address__takes_the_three_forms_of_a_host),
         TEST(test_address__refuses_what_is_no_address),
-        TEST(test_address__knows_which_hosts_loopback_reaches),
+        TEST(test_address__names_a_local_socket_where_loopback_reaches),
     };
     return run_suite("address", cases, sizeof cases / sizeof cases[0], argc, argv);
 }

@@ -24,7 +24,8 @@ struct fixture {
     struct bench bench;
 };
 
-static struct fixture *fixture_open(const char *target, const char *method)
+/* @cell: as the client's greeting says; NULL: it says nothing. */
+static struct fixture *fixture_open_for(const char *target, const char *method, const char *cell)
 {
     static struct fixture f; /* large; one at a time */
     memset(&f, 0, sizeof f);
@@ -32,8 +33,15 @@ static struct fixture *fixture_open(const char *target, const char *method)
     client_open(&f.client, target);
     f.bench.servers[f.bench.servers_count++] = &f.server;
     f.bench.clients[f.bench.clients_count++] = &f.client;
+    if (cell != NULL)
+        client_header(&f.client, "coord-cell", cell);
     client_start(&f.client, method, true);
     return &f;
+}
+
+static struct fixture *fixture_open(const char *target, const char *method)
+{
+    return fixture_open_for(target, method, NULL);
 }
 
 static void fixture_close(struct fixture *f)
@@ -75,9 +83,30 @@ static void test_server__unknown_methods_are_unimplemented(void)
 
 static void test_server__is_reached_by_the_abstract_unix_socket(void)
 {
-    struct fixture *f = fixture_open("unix-abstract:coord-7510", "/coord.v1.Coord/KeepAlive");
+    struct fixture *f =
+        fixture_open("unix-abstract:coord-127.0.0.1-7510", "/coord.v1.Coord/KeepAlive");
     CU_ASSERT_TRUE(bench_until(&f->bench, opened, f));
     fixture_close(f);
+}
+
+/* What a client says of its cell. */
+static void expect_for_cell(const char *cell, bool taken)
+{
+    struct fixture *f = fixture_open_for(TARGET, "/coord.v1.Coord/Session", cell);
+    CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, taken ? opened : ended, f));
+    CU_ASSERT_EQUAL(f->server.opened, taken ? 1 : 0);
+    if (!taken) {
+        CU_ASSERT_EQUAL(f->client.status, GRPC_STATUS_FAILED_PRECONDITION);
+        CU_ASSERT_PTR_NOT_NULL(strstr(f->client.details, "wrong cell"));
+    }
+    fixture_close(f);
+}
+
+static void test_server__a_client_of_another_cell_is_refused(void)
+{
+    expect_for_cell("07070707070707070707070707070707", true);
+    expect_for_cell("08070707070707070707070707070707", false);
+    expect_for_cell("nonsense", false);
 }
 
 static enum rpc_result try_listen(const char *address, char *why)
@@ -97,9 +126,8 @@ static void test_server__says_why_it_cannot_listen(void)
     struct fixture *f = fixture_open(TARGET, "/coord.v1.Coord/Session");
     CU_ASSERT_EQUAL(try_listen("127.0.0.1:7510", why), RPC_ADDRESS_TAKEN);
     CU_ASSERT_PTR_NOT_NULL(strstr(why, "127.0.0.1:7510: the port is taken"));
-    /* Another loopback address would share the name of the local socket. */
-    CU_ASSERT_EQUAL(try_listen("127.0.0.2:7510", why), RPC_ADDRESS_TAKEN);
-    CU_ASSERT_PTR_NOT_NULL(strstr(why, "coord-7510"));
+    /* Another address, and so another local socket, is free. */
+    CU_ASSERT_EQUAL(try_listen("127.0.0.2:7510", why), RPC_OK);
     CU_ASSERT_EQUAL(try_listen("192.0.2.1:7510", why), RPC_ADDRESS_FAILED);
     CU_ASSERT_PTR_NOT_NULL(strstr(why, "assign requested address"));
     CU_ASSERT_EQUAL(try_listen("nonsense", why), RPC_ADDRESS_INVALID);
@@ -234,6 +262,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST(test_server__unknown_methods_are_unimplemented),
         TEST(test_server__is_reached_by_the_abstract_unix_socket),
+        TEST(test_server__a_client_of_another_cell_is_refused),
         TEST(test_server__says_why_it_cannot_listen),
         TEST(test_server__garbage_on_the_port_hurts_nobody),
         TEST(test_server__another_thread_can_wake_it),

@@ -6,7 +6,7 @@
 #include "libcoord/base/check.h"
 #include "tests/sim/check_belief.h"
 
-enum { TTL_MS = 10000, HANDLE_OFFSET = 1000 };
+enum { TTL_MS = 10000 };
 
 static void on_write(void *context, const struct disk *d, const struct disk_job *job)
 {
@@ -28,10 +28,12 @@ void bench_begin(struct sim *s)
     channels_init(&s->channels);
     net_init(&s->net, &s->swarm, &s->journal, 1);
     prng_init(&s->channel_random, 1);
+    prng_init(&s->work_random, 1);
     truth_init(&s->truth, &s->journal, 1, 1);
     model_init(&s->model, &s->journal,
                &(struct model_listener){check_belief_on_grant, check_belief_on_expiry,
-                                        check_delay_began, check_delay_over, s});
+                                        check_delay_began, check_delay_over, s},
+               0);
     disk_init(&s->servers[0].disk, on_write, s);
     s->servers[0].id = 1;
     host_init(s, 0);
@@ -118,7 +120,7 @@ void bench_acquire(struct sim *s, uint64_t session, uint64_t seq, const char *pa
     Coord__V1__Command c = command_of(session, seq);
     Coord__V1__Acquire acquire = COORD__V1__ACQUIRE__INIT;
     acquire.path = (char *)(uintptr_t)path;
-    acquire.handle = seq + HANDLE_OFFSET;
+    acquire.handle = seq + BENCH_HANDLE_OFFSET;
     acquire.mode = COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
     acquire.wait = true;
     c.op_case = COORD__V1__COMMAND__OP_ACQUIRE;
@@ -132,10 +134,15 @@ void bench_release(struct sim *s, uint64_t session, uint64_t seq, const char *pa
     Coord__V1__Command c = command_of(session, seq);
     Coord__V1__Release release = COORD__V1__RELEASE__INIT;
     release.path = (char *)(uintptr_t)path;
-    release.handle = acquire_seq + HANDLE_OFFSET;
+    release.handle = acquire_seq + BENCH_HANDLE_OFFSET;
     c.op_case = COORD__V1__COMMAND__OP_RELEASE;
     c.release = &release;
     bench_choose(s, &c);
+}
+
+void bench_forget(struct sim *s, uint64_t revision)
+{
+    s->model.history_floor = revision;
 }
 
 void bench_expire(struct sim *s, uint64_t session)

@@ -6,6 +6,9 @@
 #include "coord/v1/coord.pb-c.h"
 #include "tests/sim/sim.h"
 
+/* Of an acquire's seq: its handle. */
+enum { BENCH_HANDLE_OFFSET = 1000 };
+
 void bench_begin(struct sim *s);
 void bench_end(struct sim *s);
 /* One entry of one command is chosen. */
@@ -16,6 +19,8 @@ void bench_open(struct sim *s, uint8_t nonce); /* the next session */
 void bench_acquire(struct sim *s, uint64_t session, uint64_t seq, const char *path);
 void bench_release(struct sim *s, uint64_t session, uint64_t seq, const char *path,
                    uint64_t acquire_seq);
+/* The history from here back is gone. */
+void bench_forget(struct sim *s, uint64_t revision);
 void bench_expire(struct sim *s, uint64_t session);
 /* Client `index` has session `session`, and believes in it. */
 void bench_safe_client(struct sim *s, uint32_t index, uint64_t session);

@@ -290,11 +290,15 @@ static void review_lag(struct sim *s, struct channel *c)
     if (lags == c->lags || c->kind == REPLICA_STREAM_EXECUTE || s->swarm.lag_bytes == 0)
         return;
     c->lags = lags;
-    if (lags && c->kind == REPLICA_STREAM_SESSION && s->clients[c->owner].channel == c->id) {
-        s->journal.counts[COUNT_SLOW_READERS]++;
-        s->clients[c->owner].lagged = true;
-    }
+    s->journal.counts[COUNT_SLOW_READERS] += lags && c->kind == REPLICA_STREAM_SESSION;
     sim_after(s, 0, on_lag, s, c->id, lags, 0, NULL);
+}
+
+void channel_server_knows_lag(struct sim *s, uint64_t id, bool lags)
+{
+    struct channel *c = channel_find(s, id);
+    if (c != NULL)
+        c->server_knows = lags;
 }
 
 void channel_send_to_host(struct sim *s, uint32_t server, uint64_t id, struct blob *bytes)

@@ -27,6 +27,7 @@ struct channel {
     bool heard;                  /* ... and the host knows */
     bool lags;                   /* the server was told that too much waits */
     int64_t slow_until_ns;       /* the host reads nothing before */
+    bool server_knows;           /* that too much waits: it took the event */
 };
 
 struct channels {
@@ -51,6 +52,8 @@ void channel_send_to_host(struct sim *s, uint32_t server, uint64_t id, struct bl
 void channel_close_by_server(struct sim *s, uint32_t server, uint64_t id);
 void channel_server_died(struct sim *s, uint32_t server);
 void channel_host_died(struct sim *s, uint32_t host);
+/* The server takes the event that too much waits, or that all has left. */
+void channel_server_knows_lag(struct sim *s, uint64_t id, bool lags);
 /* The host reads nothing from it for a while. */
 void channel_read_slowly(struct sim *s, uint64_t id, int64_t for_ns);
 /* From now on nothing comes from there: its channels break if that lasts. */

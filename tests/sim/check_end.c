@@ -82,6 +82,11 @@ static void compare_state(struct sim *s, const struct server *n)
     }
     for (uint32_t i = 0; i < s->model.sessions_count; i++)
         sessions += s->model.sessions[i].alive;
+    if (state_history_floor(state) != s->model.history_floor)
+        journal_fail(&s->journal, VERDICT_SAFETY,
+                     "member %" PRIu32 " ends with a history from revision %" PRIu64
+                     "; the log says %" PRIu64,
+                     n->id, state_history_floor(state), s->model.history_floor);
     if (nodes != state_nodes_count(state) || sessions != state_sessions_count(state))
         journal_fail(&s->journal, VERDICT_SAFETY,
                      "member %" PRIu32 " ends with %" PRIu64 " nodes and %" PRIu64

@@ -7,7 +7,7 @@
 
 void check_lease(struct sim *s, const struct server *n)
 {
-    if (!server_has_lease(n))
+    if (s->swarm.wild_clocks != 0 || !server_has_lease(n))
         return;
     for (uint32_t i = 0; i < s->swarm.members; i++) {
         const struct server *other = &s->servers[i];

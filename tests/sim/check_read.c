@@ -244,7 +244,7 @@ void check_answer(struct sim *s, uint32_t client, const struct call *call, enum 
         wrong(&j, "nothing of that revision is chosen");
         return;
     }
-    if (a->revision > s->acknowledged_revision && !call->stale)
+    if (a->revision > s->acknowledged_revision)
         s->acknowledged_revision = a->revision;
     uint32_t path = model_find(&s->model, path_text(call->path));
     if (path != UINT32_MAX)

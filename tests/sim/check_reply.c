@@ -111,7 +111,7 @@ static void trace_item(struct sim *s, const struct server *n, const struct chann
 static void check_session_reply(struct sim *s, const struct server *n, struct channel *c,
                                 const Coord__V1__SessionReply *reply)
 {
-    const struct client *owner = &s->clients[c->owner];
+    struct client *owner = &s->clients[c->owner];
     if (c->session == 0 && owner->channel == c->id)
         c->session = owner->id; /* attached, not opened */
     for (size_t i = 0; i < reply->n_items; i++) {
@@ -134,6 +134,9 @@ static void check_session_reply(struct sim *s, const struct server *n, struct ch
                              "member %" PRIu32 " tells an event of revision %" PRIu64
                              ", which is not chosen",
                              n->id, item->event->revision);
+            if (item->event->kind == COORD__V1__EVENT__KIND__RESYNC && c->server_knows &&
+                owner->channel == c->id)
+                owner->resync = item->event->revision;
             break;
         default:
             break;
@@ -147,7 +150,8 @@ static void check_beats(struct sim *s, const struct server *n,
     for (size_t i = 0; i < reply->n_answers; i++) {
         const Coord__V1__BeatAnswer *a = reply->answers[i];
         const struct model_session *known = model_session(&s->model, a->session);
-        if (a->status == COORD__V1__STATUS__OK && (known == NULL || known->expired))
+        bool over = known == NULL || (known->expired && s->swarm.wild_clocks == 0);
+        if (a->status == COORD__V1__STATUS__OK && over)
             journal_fail(&s->journal, VERDICT_SAFETY,
                          "member %" PRIu32 " keeps session %" PRIu64 " alive, which is %s", n->id,
                          a->session, known == NULL ? "not chosen" : "expired");

@@ -77,7 +77,8 @@ void client_open(struct client *c)
     CHECK(c->session == NULL);
     c->session = client_session_new(&config);
     c->state = CLIENT_SESSION_OPENING;
-    c->was_safe = c->lagged = false;
+    c->was_safe = false;
+    c->resync = 0;
     journal_trace(&s->journal, "c%" PRIu32 " opens a session, ttl %" PRIu32 " ms", c->index,
                   config.ttl_ms);
     client_step(c, &(struct client_event){.kind = CLIENT_EVENT_TIME});

@@ -26,7 +26,7 @@ struct client {
     uint64_t wake_number;
     enum client_session_state state;
     bool was_safe;
-    bool lagged; /* this session has read slowly at least once */
+    uint64_t resync; /* the last that its server sent while it knew that too much waits */
     struct player player;
     struct watcher watcher;
 };

@@ -265,6 +265,15 @@ static void turn(struct sim *s)
                (int64_t)prng_below(&s->clock_random, (uint64_t)(2 * most + 1)) - most);
 }
 
+static void calm_clocks(struct sim *s)
+{
+    s->swarm.clock_ppm = s->swarm.rate_ppm / 2;
+    for (uint32_t i = 0; i < s->swarm.members; i++)
+        clock_turn(&s->servers[i].clock, s->now_ns, 0);
+    for (uint32_t i = 0; i < s->swarm.hosts; i++)
+        clock_turn(&s->hosts[i].clock, s->now_ns, 0);
+}
+
 static void jump(struct sim *s)
 {
     enum { JUMP_MS_MAX = 3600 * 1000 };
@@ -316,6 +325,8 @@ void fault_heal(struct sim *s)
 {
     s->faults_number++;
     journal_trace(&s->journal, "all is healed");
+    if (s->swarm.wild_clocks != 0)
+        calm_clocks(s);
     net_calm(&s->net);
     uint32_t dead = s->swarm.dead_at_end;
     for (uint32_t i = 0; i < s->swarm.members; i++) {

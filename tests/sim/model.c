@@ -1,9 +1,8 @@
-/* model.c - see model.h. Entries, sessions and versions; nodes and locks have
- * files of their own. */
+/* model.c - see model.h. Entries and sessions; versions, nodes and locks have files
+ * of their own. */
 #include "tests/sim/model.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,123 +10,16 @@
 #include "libcoord/base/hash.h"
 #include "tests/sim/model_internal.h"
 
-/* ---- paths and versions ---- */
-
-uint32_t model_find(const struct model *m, const char *path)
-{
-    for (uint32_t i = 0; i < m->paths_count; i++)
-        if (strcmp(m->paths[i].text, path) == 0)
-            return i;
-    return UINT32_MAX;
-}
-
-uint32_t model_name(struct model *m, const char *path)
-{
-    uint32_t found = model_find(m, path);
-    if (found != UINT32_MAX)
-        return found;
-    if (m->paths_count == m->paths_capacity) {
-        m->paths_capacity = m->paths_capacity == 0 ? 32 : 2 * m->paths_capacity;
-        m->paths = check_realloc(m->paths, m->paths_capacity * sizeof(m->paths[0]));
-    }
-    struct model_path *p = &m->paths[m->paths_count];
-    memset(p, 0, sizeof(*p));
-    CHECK(strlen(path) < sizeof(p->text));
-    snprintf(p->text, sizeof(p->text), "%s", path);
-    return m->paths_count++;
-}
-
-const struct model_version *model_at(const struct model *m, uint32_t path, uint64_t revision)
-{
-    const struct model_path *p = &m->paths[path];
-    for (uint32_t i = p->versions_count; i-- > 0;)
-        if (p->versions[i].revision <= revision)
-            return &p->versions[i];
-    return NULL;
-}
-
-const struct model_version *model_now(const struct model *m, uint32_t path)
-{
-    return model_at(m, path, UINT64_MAX);
-}
-
-bool model_alive(const struct model *m, uint32_t path)
-{
-    const struct model_version *v = model_now(m, path);
-    return v != NULL && v->alive;
-}
-
-uint64_t model_step(struct model *m)
-{
-    if (!m->changed)
-        m->revision++;
-    m->changed = true;
-    return m->revision;
-}
-
-struct model_version *model_change(struct model *m, uint32_t path)
-{
-    uint64_t revision = model_step(m);
-    struct model_path *p = &m->paths[path];
-    if (p->versions_count > 0 && p->versions[p->versions_count - 1].revision == revision)
-        return &p->versions[p->versions_count - 1];
-    if (p->versions_count == p->versions_capacity) {
-        p->versions_capacity = p->versions_capacity == 0 ? 32 : 2 * p->versions_capacity;
-        p->versions = check_realloc(p->versions, p->versions_capacity * sizeof(p->versions[0]));
-    }
-    struct model_version *v = &p->versions[p->versions_count++];
-    if (p->versions_count > 1)
-        *v = v[-1];
-    else
-        memset(v, 0, sizeof(*v));
-    v->revision = revision;
-    return v;
-}
-
-void model_event(struct model *m, uint32_t path, int kind)
-{
-    if (m->events_count == m->events_capacity) {
-        m->events_capacity = m->events_capacity == 0 ? 256 : 2 * m->events_capacity;
-        m->events = check_realloc(m->events, m->events_capacity * sizeof(m->events[0]));
-    }
-    m->events[m->events_count++] = (struct model_event){m->revision, path, kind};
-}
-
-uint32_t model_events_after(const struct model *m, uint64_t revision)
-{
-    uint32_t low = 0, high = m->events_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (m->events[middle].revision <= revision)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-void model_take_back(struct model *m)
-{
-    if (!m->changed)
-        return;
-    for (uint32_t i = 0; i < m->paths_count; i++) {
-        struct model_path *p = &m->paths[i];
-        if (p->versions_count > 0 && p->versions[p->versions_count - 1].revision == m->revision)
-            p->versions_count--;
-    }
-    while (m->events_count > 0 && m->events[m->events_count - 1].revision == m->revision)
-        m->events_count--;
-    m->revision--;
-    m->changed = false;
-}
-
 /* ---- life ---- */
 
-void model_init(struct model *m, struct journal *journal, const struct model_listener *listener)
+void model_init(struct model *m, struct journal *journal, const struct model_listener *listener,
+                uint64_t history_bytes_max)
 {
     memset(m, 0, sizeof(*m));
     m->journal = journal;
     m->listener = *listener;
+    m->history_bytes_max = history_bytes_max == 0 ? UINT64_MAX : history_bytes_max;
+    m->history_floor = 1;
     /* A new cell: revision 1 made the root. */
     struct model_version *root = model_change(m, model_name(m, "/"));
     root->alive = true;
@@ -353,6 +245,8 @@ static void apply_command(struct model *m, const Coord__V1__Command *c)
         expire_session(m, c->expire_session);
     else
         (void)apply_one(m, NULL, c, &waits);
+    if (m->changed)
+        model_keep_history(m);
 }
 
 static void apply_batch(struct model *m, const struct log_entry *entry)

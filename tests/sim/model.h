@@ -99,6 +99,9 @@ struct model {
     uint32_t sessions_count, sessions_capacity;
     struct model_event *events; /* owned; revisions rise */
     uint32_t events_count, events_capacity;
+    /* What watches that come back can be told of: everything later than the floor. */
+    uint64_t history_floor, history_bytes, history_bytes_max;
+    uint32_t history_first;   /* of `events`: the first that is kept */
     uint64_t *revision_after; /* owned; by slot */
     uint64_t revision_after_capacity;
     uint8_t *written; /* owned; by the number that a content begins with */
@@ -110,7 +113,9 @@ struct model {
     uint32_t failed;
 };
 
-void model_init(struct model *m, struct journal *journal, const struct model_listener *listener);
+/* history_bytes_max 0: more than a run brings about. */
+void model_init(struct model *m, struct journal *journal, const struct model_listener *listener,
+                uint64_t history_bytes_max);
 void model_release(struct model *m);
 /* Apply what has been chosen since. */
 void model_follow(struct model *m, const struct truth *t);

@@ -14,6 +14,8 @@ uint32_t model_name(struct model *m, const char *path); /* finds or adds */
 bool model_alive(const struct model *m, uint32_t path);
 
 void model_event(struct model *m, uint32_t path, int kind);
+/* Of the revision at hand; the oldest go when all together are more than is kept. */
+void model_keep_history(struct model *m);
 
 /* model_node.c */
 enum err model_create(struct model *m, const struct model_session *s, const Coord__V1__Create *c);

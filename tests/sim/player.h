@@ -43,6 +43,15 @@ enum op {
     OP_KINDS,
 };
 
+/* A lock that this client was granted and has not asked to release. */
+struct hold {
+    uint32_t path;
+    uint64_t handle, instance, generation;
+    bool exclusive;
+    bool doubted;     /* it may be gone: released, but not believed in */
+    int64_t until_ns; /* released then, in true time */
+};
+
 struct call {
     uint64_t token;
     enum op op;
@@ -57,18 +66,12 @@ struct call {
     uint64_t channel; /* of calls without a session */
     uint32_t server;
     bool given_up;
-    bool stale;          /* a read that need not be fresh */
+    bool stale;          /* need not be fresh */
     bool exclusive;      /* of the lock that `sequencer` names */
     uint64_t generation; /* of that grant */
     char sequencer[PLAYER_SEQUENCER_BYTES];
-};
-
-/* A lock that this client was granted and has not asked to release. */
-struct hold {
-    uint32_t path;
-    uint64_t handle, instance, generation;
-    bool exclusive;
-    int64_t until_ns; /* released then, in true time */
+    bool gives_up_lock; /* deletes a node that it has locked itself ... */
+    struct hold given;  /* ... as it held it before */
 };
 
 struct player {

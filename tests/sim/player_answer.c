@@ -66,10 +66,6 @@ static void believe(struct client *c, const struct call *call, const Coord__V1__
                      path_text(call->path));
         return;
     }
-    if (p->holds_count == p->holds_capacity) {
-        p->holds_capacity = p->holds_capacity == 0 ? 8 : 2 * p->holds_capacity;
-        p->holds = check_realloc(p->holds, p->holds_capacity * sizeof(p->holds[0]));
-    }
     const Coord__V1__Sequencer *g = a->granted;
     bool exclusive = g->mode == COORD__V1__LOCK_MODE__LOCK_EXCLUSIVE;
     char cell[2 * REPLICA_CELL_ID_BYTES + 1] = "";
@@ -83,13 +79,13 @@ static void believe(struct client *c, const struct call *call, const Coord__V1__
     check_granted(s, c, call, g);
     if (p->closing || is_revoked(p, call->handle))
         return;
-    p->holds[p->holds_count++] =
-        (struct hold){.path = call->path,
-                      .handle = call->handle,
-                      .instance = g->instance,
-                      .generation = g->generation,
-                      .exclusive = exclusive,
-                      .until_ns = s->now_ns + sim_around_ms(&s->work_random, s->swarm.hold_ms)};
+    player_add_hold(p, &(struct hold){.path = call->path,
+                                      .handle = call->handle,
+                                      .instance = g->instance,
+                                      .generation = g->generation,
+                                      .exclusive = exclusive,
+                                      .until_ns = s->now_ns + sim_around_ms(&s->work_random,
+                                                                            s->swarm.hold_ms)});
     check_belief(s, c);
 }
 
@@ -135,13 +131,17 @@ static void tally(struct sim *s, const struct call *call, enum err status)
     s->journal.counts[is_read ? COUNT_READS_ANSWERED : COUNT_WRITES_ACKNOWLEDGED]++;
 }
 
-/* A node that its holder deletes takes the lock with it. */
-static void deleted(struct client *c, uint32_t path)
+/* A node that its holder deletes takes the lock with it. If it does not, or nobody
+ * knows, the lock is given back the usual way. */
+static void not_deleted(struct client *c, const struct call *call)
 {
     struct player *p = &c->player;
-    for (uint32_t i = p->holds_count; i-- > 0;)
-        if (p->holds[i].path == path)
-            player_drop_hold(p, i);
+    struct hold hold = call->given;
+    if (p->closing || is_revoked(p, hold.handle))
+        return;
+    hold.doubted = true;
+    hold.until_ns = c->sim->now_ns;
+    player_add_hold(p, &hold);
 }
 
 void player_answered(struct client *c, const struct client_effect *e)
@@ -172,8 +172,10 @@ void player_answered(struct client *c, const struct client_effect *e)
     judge(c, &call, e->status, e->answer);
     if (call.op == OP_WATCH && e->status != ERR_OK)
         watcher_remove(&c->watcher, call.watch);
-    if (call.op == OP_DELETE && e->status == ERR_OK)
-        deleted(c, call.path);
+    if (call.gives_up_lock && e->status != ERR_OK)
+        not_deleted(c, &call);
+    else if (call.gives_up_lock)
+        s->journal.counts[COUNT_LOCKED_NODES_DELETED]++;
     if (call.path == PATHS_FINAL + c->index && call.op == OP_PUT && e->status == ERR_OK)
         p->final_done = true;
     else if (call.path == PATHS_FINAL + c->index && call.op == OP_PUT)

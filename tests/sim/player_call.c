@@ -126,6 +126,10 @@ void player_delete(struct client *c, uint32_t path)
     struct call *call = new_call(c, OP_DELETE, path);
     Coord__V1__Write w = COORD__V1__WRITE__INIT;
     Coord__V1__Delete m = COORD__V1__DELETE__INIT;
+    if (player_give_lock(c, call)) {
+        call->path = path = call->given.path;
+        m.handle = call->given.handle;
+    }
     m.path = (char *)path_text(path);
     w.op_case = COORD__V1__WRITE__OP_DELETE;
     w.delete_ = &m;
@@ -162,6 +166,27 @@ void player_lock(struct client *c, enum op op, uint32_t path)
 void player_drop_hold(struct player *p, uint32_t at)
 {
     p->holds[at] = p->holds[--p->holds_count];
+}
+
+void player_add_hold(struct player *p, const struct hold *hold)
+{
+    if (p->holds_count == p->holds_capacity) {
+        p->holds_capacity = p->holds_capacity == 0 ? 8 : 2 * p->holds_capacity;
+        p->holds = check_realloc(p->holds, p->holds_capacity * sizeof(p->holds[0]));
+    }
+    p->holds[p->holds_count++] = *hold;
+}
+
+bool player_give_lock(struct client *c, struct call *call)
+{
+    struct player *p = &c->player;
+    if (p->holds_count == 0 || call->gives_up_lock || prng_chance(&c->sim->work_random, 1, 2))
+        return false;
+    uint32_t at = (uint32_t)prng_below(&c->sim->work_random, p->holds_count);
+    call->gives_up_lock = true;
+    call->given = p->holds[at];
+    player_drop_hold(p, at);
+    return true;
 }
 
 /* From the moment of asking it is no longer believed in. */
@@ -209,7 +234,7 @@ void player_transact(struct client *c)
     struct call *call = new_call(c, OP_TRANSACTION, 0);
     struct transaction_parts parts;
     Coord__V1__Write w = COORD__V1__WRITE__INIT;
-    player_make_transaction(c, call, &parts);
+    player_make_transaction(c, call, true, &parts);
     w.op_case = COORD__V1__WRITE__OP_TRANSACTION;
     w.transaction = &parts.transaction;
     struct call copy = *call;
@@ -297,6 +322,7 @@ void player_watch(struct client *c, uint32_t path)
 {
     struct sim *s = c->sim;
     struct call *call = new_call(c, OP_WATCH, path);
+    call->stale = s->swarm.wild_clocks != 0;
     Coord__V1__Watch m = COORD__V1__WATCH__INIT;
     call->watch = m.id = c->player.next_watch++;
     m.path = (char *)path_text(path);

@@ -57,8 +57,9 @@ void player_execute(struct client *c)
     uint32_t path = PATHS_DATA + (uint32_t)prng_below(&s->work_random, s->swarm.data_paths);
     struct call *call;
     Coord__V1__ForceUnlock force = COORD__V1__FORCE_UNLOCK__INIT;
+    Coord__V1__KillSession kill = COORD__V1__KILL_SESSION__INIT;
     struct transaction_parts parts;
-    switch (prng_below(&s->work_random, 8)) {
+    switch (prng_below(&s->work_random, 9)) {
     case 0:
     case 2:
         call = new_execute(c, OP_PUT, path);
@@ -82,7 +83,7 @@ void player_execute(struct client *c)
         break;
     case 3:
         call = new_execute(c, OP_TRANSACTION, 0);
-        player_make_transaction(c, call, &parts);
+        player_make_transaction(c, call, false, &parts);
         write.op_case = COORD__V1__WRITE__OP_TRANSACTION;
         write.transaction = &parts.transaction;
         r.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_WRITE;
@@ -96,6 +97,16 @@ void player_execute(struct client *c)
         force.path = (char *)path_text(path);
         write.op_case = COORD__V1__WRITE__OP_FORCE_UNLOCK;
         write.force_unlock = &force;
+        r.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_WRITE;
+        r.write = &write;
+        break;
+    case 5:
+        kill.session = s->clients[prng_below(&s->work_random, s->swarm.clients)].id;
+        if (s->swarm.weight_kill == 0 || kill.session == 0 || prng_chance(&s->work_random, 3, 4))
+            return;
+        call = new_execute(c, OP_KILL, 0);
+        write.op_case = COORD__V1__WRITE__OP_KILL_SESSION;
+        write.kill_session = &kill;
         r.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_WRITE;
         r.write = &write;
         break;

@@ -21,6 +21,10 @@ void player_give_up(struct client *c);
 void player_close(struct client *c);
 
 void player_drop_hold(struct player *p, uint32_t at);
+void player_add_hold(struct player *p, const struct hold *hold);
+/* Sometimes a lock that it holds, to delete its node. From the moment of asking it is no
+ * longer believed in. False: none. */
+bool player_give_lock(struct client *c, struct call *call);
 /* One call without a session, at most once, to some server. */
 void player_execute(struct client *c);
 /* Ask a leader, or who once was one, to hand over. */
@@ -39,7 +43,9 @@ struct transaction_parts {
     Coord__V1__Condition conditions[PLAYER_CHANGES_MAX];
     uint8_t contents[PLAYER_CHANGES_MAX][8];
 };
-void player_make_transaction(struct client *c, struct call *call, struct transaction_parts *parts);
+/* in_session: it may delete what the session has locked. */
+void player_make_transaction(struct client *c, struct call *call, bool in_session,
+                             struct transaction_parts *parts);
 void player_never_of(struct player *p, const struct call *call);
 void player_never(struct player *p, uint64_t content);
 

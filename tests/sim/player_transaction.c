@@ -43,7 +43,8 @@ static void put_number(uint8_t bytes[8], uint64_t number, ProtobufCBinaryData *r
 }
 
 /* Returns the number of the content that it writes, or 0. */
-static uint64_t make_change(struct client *c, struct transaction_parts *t, uint32_t at)
+static uint64_t make_change(struct client *c, struct call *call, bool in_session,
+                            struct transaction_parts *t, uint32_t at)
 {
     struct sim *s = c->sim;
     Coord__V1__Change *change = &t->changes[at];
@@ -57,6 +58,10 @@ static uint64_t make_change(struct client *c, struct transaction_parts *t, uint3
     if (dice == 0) {
         change->op_case = COORD__V1__CHANGE__OP_DELETE;
         change->delete_ = &t->deletes[at];
+        if (in_session && player_give_lock(c, call)) {
+            path = call->given.path;
+            t->deletes[at].handle = call->given.handle;
+        }
         t->deletes[at].path = (char *)path_text(path);
         return 0;
     }
@@ -81,7 +86,8 @@ static uint64_t make_change(struct client *c, struct transaction_parts *t, uint3
     return number;
 }
 
-void player_make_transaction(struct client *c, struct call *call, struct transaction_parts *t)
+void player_make_transaction(struct client *c, struct call *call, bool in_session,
+                             struct transaction_parts *t)
 {
     struct sim *s = c->sim;
     uint64_t checks = prng_below(&s->work_random, 3);
@@ -92,7 +98,7 @@ void player_make_transaction(struct client *c, struct call *call, struct transac
     }
     call->changes = 1 + (uint32_t)prng_below(&s->work_random, PLAYER_CHANGES_MAX);
     for (uint32_t i = 0; i < call->changes; i++) {
-        call->contents[i] = make_change(c, t, i);
+        call->contents[i] = make_change(c, call, in_session, t, i);
         t->changes_list[i] = &t->changes[i];
     }
     t->transaction.n_checks = checks;
@@ -107,6 +113,8 @@ Coord__V1__Freshness player_freshness(struct sim *s, struct call *call)
         call->stale = true;
         return COORD__V1__FRESHNESS__STALE;
     }
-    return prng_chance(&s->work_random, s->swarm.quorum_ppm, PPM) ? COORD__V1__FRESHNESS__QUORUM
-                                                                  : COORD__V1__FRESHNESS__LEASE;
+    if (prng_chance(&s->work_random, s->swarm.quorum_ppm, PPM))
+        return COORD__V1__FRESHNESS__QUORUM;
+    call->stale = s->swarm.wild_clocks != 0; /* a lease is worth nothing then */
+    return COORD__V1__FRESHNESS__LEASE;
 }

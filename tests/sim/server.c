@@ -9,6 +9,7 @@
 #include "libcoord/base/check.h"
 #include "tests/sim/check_lease.h"
 #include "tests/sim/check_reply.h"
+#include "tests/sim/limit.h"
 #include "tests/sim/said.h"
 #include "tests/sim/sim.h"
 
@@ -124,6 +125,8 @@ void server_start(struct server *n)
         return;
     }
     n->disk.durable.used = 1;
+    if (s->swarm.history_bytes != 0 && n->saver.durable == NULL)
+        limit_history(n->replica, s->swarm.history_bytes);
     if (!load_checkpoint(n))
         return;
     uint64_t base = saver_slot(&n->saver) > n->disk.durable.floor ? saver_slot(&n->saver)
@@ -387,6 +390,8 @@ static void step(struct server *n, const struct server_input *input)
     journal_mix(&s->journal, 16 + (uint64_t)input->kind, n->id);
     if (input->kind == REPLICA_EVENT_PERSIST_FULL)
         disk_accept_again(&n->disk);
+    if (input->kind == REPLICA_EVENT_STREAM_LAGS || input->kind == REPLICA_EVENT_STREAM_DRAINED)
+        channel_server_knows_lag(s, input->stream, input->kind == REPLICA_EVENT_STREAM_LAGS);
     replica_step(n->replica, &event, &n->effects);
 
     uint32_t count = n->effects.count;

@@ -79,7 +79,7 @@ static void set_up(struct sim *s)
     prng_init(&s->fault_random, stream_seed(s->seed, "fault"));
     prng_init(&s->channel_random, stream_seed(s->seed, "channel"));
     truth_init(&s->truth, &s->journal, s->swarm.members, s->swarm.members / 2 + 1);
-    model_init(&s->model, &s->journal, &listener);
+    model_init(&s->model, &s->journal, &listener, s->swarm.history_bytes);
     s->next_content = 1;
     for (uint32_t i = 0; i < s->swarm.members; i++) {
         server_init(s, i);

@@ -58,6 +58,7 @@ static void draw_clients(struct swarm *s, struct prng *p)
     s->lock_delay_ms = maybe(p, 60, 100, 5000);
     s->lock_paths = between(p, 1, 3);
     s->data_paths = between(p, 1, 6);
+    s->history_bytes = maybe(p, 40, 50, 20000);
 }
 
 static void draw_weights(struct swarm *s, struct prng *p)
@@ -156,8 +157,6 @@ static void draw_processes(struct swarm *s, struct prng *p)
  * through the next one: for what a deposed leader must not say. */
 static void draw_deposed(struct swarm *s, struct prng *p)
 {
-    if (!often(p, 15))
-        return;
     s->cut_every_ms = between(p, 1000, 2500);
     s->cut_ms = between(p, 600, 1800);
     s->isolate_ppm = s->leader_bias_ppm = 900000;
@@ -176,6 +175,19 @@ static void draw_checkpoints(struct swarm *s, struct prng *p)
     s->transfer_bytes = spread(p, 100, 20000);
 }
 
+/* Clocks that nobody can rely on: reads by quorum, sequencers and the log itself
+ * must not. */
+static void draw_wild_clocks(struct swarm *s, struct prng *p)
+{
+    s->wild_clocks = 1;
+    s->clock_ppm = between(p, 50000, 600000);
+    s->turn_every_ms = spread(p, 200, 4000);
+    s->quorum_ppm = between(p, 300000, 900000);
+    s->weight_put += 5;
+    s->weight_get += 10;
+    s->weight_check += 3;
+}
+
 void swarm_draw(struct swarm *s, uint64_t seed)
 {
     struct prng p;
@@ -188,7 +200,11 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_disks(s, &p);
     draw_clocks(s, &p);
     draw_processes(s, &p);
-    draw_deposed(s, &p);
+    uint64_t kind = prng_below(&p, 100);
+    if (kind < 15)
+        draw_deposed(s, &p);
+    if (kind < 8)
+        draw_wild_clocks(s, &p);
     draw_checkpoints(s, &p);
 }
 
@@ -226,6 +242,7 @@ static const struct field fields[] = {
     FIELD(lock_delay_ms),
     FIELD(lock_paths),
     FIELD(data_paths),
+    FIELD(history_bytes),
     FIELD(weight_put),
     FIELD(weight_put_if),
     FIELD(weight_put_guarded),
@@ -284,6 +301,7 @@ static const struct field fields[] = {
     FIELD(turn_every_ms),
     FIELD(wall_jump_every_ms),
     FIELD(late_us),
+    FIELD(wild_clocks),
     FIELD(crash_every_ms),
     FIELD(power_every_ms),
     FIELD(blackout_every_ms),

@@ -18,6 +18,7 @@ struct swarm {
     /* clients */
     uint32_t hosts, clients, ttl_min_ms, ttl_max_ms, grace_ms, think_ms, outstanding;
     uint32_t deadline_ms, hold_ms, lock_delay_ms, lock_paths, data_paths;
+    uint32_t history_bytes; /* kept for watches that come back; 0: all */
     uint32_t weight_put, weight_put_if, weight_put_guarded, weight_create, weight_ephemeral,
         weight_delete, weight_get, weight_list, weight_check, weight_lock, weight_shared,
         weight_try, weight_elect, weight_watch, weight_unwatch, weight_give_up, weight_close,
@@ -35,6 +36,7 @@ struct swarm {
     uint32_t lose_state_ppm; /* of restarts */
     /* clocks */
     uint32_t clock_ppm, turn_every_ms, wall_jump_every_ms, late_us;
+    uint32_t wild_clocks; /* they break the bound: what rests on it is not judged */
     /* processes */
     uint32_t crash_every_ms, power_every_ms, blackout_every_ms, restart_ms, crash_in_step_ppm;
     uint32_t pause_every_ms, pause_ms, client_pause_every_ms, client_pause_ms,

@@ -128,6 +128,63 @@ static void test_belief__a_grant_that_nobody_made_is_found(void)
     end();
 }
 
+/* Taken by force and told so: then it may be granted to others, not before. */
+static void revoke(bool told)
+{
+    bench_begin(&sim);
+    bench_open(&sim, 1);
+    bench_open(&sim, 2);
+    bench_put(&sim, 1, 1, "/l0", "");
+    bench_acquire(&sim, 1, 2, "/l0");
+    bench_safe_client(&sim, 0, 1);
+    hold(0, "/l0", sim.model.revision);
+    sim.clients[0].player.holds[0].handle = 7;
+    if (told)
+        player_revoked(&sim.clients[0], 7);
+    bench_release(&sim, 1, 3, "/l0", 2);
+    bench_acquire(&sim, 2, 1, "/l0");
+}
+
+static void test_belief__who_was_told_of_force_believes_no_more(void)
+{
+    revoke(true);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__a_lock_that_passes_on_before_its_holder_is_told_is_found(void)
+{
+    revoke(false);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
+/* A lock whose node its holder may have deleted is not believed in. */
+static void test_belief__a_doubted_lock_may_be_granted_to_others(void)
+{
+    bench_begin(&sim);
+    bench_open(&sim, 1);
+    bench_open(&sim, 2);
+    bench_put(&sim, 1, 1, "/l0", "");
+    bench_safe_client(&sim, 0, 1);
+    hold(0, "/l0", 2);
+    sim.clients[0].player.holds[0].doubted = true;
+    bench_acquire(&sim, 2, 1, "/l0");
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    end();
+}
+
+static void test_belief__nothing_is_judged_of_wild_clocks(void)
+{
+    bench_begin(&sim);
+    sim.swarm.wild_clocks = 1;
+    bench_open(&sim, 1);
+    bench_safe_client(&sim, 0, 1);
+    bench_expire(&sim, 1);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -139,6 +196,10 @@ int main(int argc, char **argv)
         TEST(test_belief__an_expiry_within_the_lease_is_found),
         TEST(test_belief__an_expiry_after_the_lease_is_well),
         TEST(test_belief__a_grant_that_nobody_made_is_found),
+        TEST(test_belief__who_was_told_of_force_believes_no_more),
+        TEST(test_belief__a_lock_that_passes_on_before_its_holder_is_told_is_found),
+        TEST(test_belief__a_doubted_lock_may_be_granted_to_others),
+        TEST(test_belief__nothing_is_judged_of_wild_clocks),
     };
     return run_suite("sim_check_belief", cases, sizeof cases / sizeof cases[0], argc, argv);
 }

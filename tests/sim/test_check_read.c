@@ -4,6 +4,7 @@
 #include "tests/sim/check_read.h"
 #include "tests/sim/check_reply.h"
 #include "tests/sim/paths.h"
+#include "tests/sim/player_internal.h"
 #include "tests/support/runner.h"
 
 #include <string.h>
@@ -12,9 +13,13 @@ static struct sim sim;
 
 /* ---- answers to clients ---- */
 
+static bool need_not_be_fresh; /* the next read */
+
 static void see(const char *path, const char *content, uint64_t revision, uint64_t floor)
 {
-    struct call call = {.op = OP_GET, .path = path_index(path), .floor = floor};
+    struct call call = {
+        .op = OP_GET, .path = path_index(path), .floor = floor, .stale = need_not_be_fresh};
+    need_not_be_fresh = false;
     Coord__V1__Answer a = COORD__V1__ANSWER__INIT;
     Coord__V1__Content body = COORD__V1__CONTENT__INIT;
     Coord__V1__Stat stat = COORD__V1__STAT__INIT;
@@ -72,6 +77,150 @@ static void test_read__another_content_is_found(void)
     CU_ASSERT_TRUE(bench_failed(&sim));
     bench_end(&sim);
 }
+
+static void test_read__that_need_not_be_fresh_may_be_old(void)
+{
+    two_writes();
+    need_not_be_fresh = true;
+    see("/d0", "content 1", 2, 3);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+static void test_read__that_need_not_be_fresh_must_still_be_true(void)
+{
+    two_writes();
+    need_not_be_fresh = true;
+    see("/d0", "content 2", 2, 3);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+static void test_read__nobody_is_shown_less_than_a_stale_read_showed(void)
+{
+    two_writes();
+    need_not_be_fresh = true;
+    see("/d0", "content 2", 3, 0);
+    CU_ASSERT_EQUAL(sim.acknowledged_revision, 3);
+    bench_end(&sim);
+}
+
+/* Where clocks break their bound only a quorum makes a read fresh. */
+static void read_with_wild_clocks(uint32_t quorum_ppm)
+{
+    struct call call = {0};
+    two_writes();
+    sim.swarm.wild_clocks = 1;
+    sim.swarm.quorum_ppm = quorum_ppm;
+    Coord__V1__Freshness freshness = player_freshness(&sim, &call);
+    CU_ASSERT_EQUAL(freshness,
+                    quorum_ppm == 0 ? COORD__V1__FRESHNESS__LEASE : COORD__V1__FRESHNESS__QUORUM);
+    need_not_be_fresh = call.stale;
+    see("/d0", "content 1", 2, 3);
+}
+
+static void test_read__an_old_answer_by_quorum_is_found_whatever_the_clocks(void)
+{
+    read_with_wild_clocks(PPM);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+static void test_read__an_old_answer_under_a_lease_is_well_if_clocks_are_wild(void)
+{
+    read_with_wild_clocks(0);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+/* ---- transactions ---- */
+
+/* /d0 and /d1 are put in one; the answer has `stats` of them, the last with this
+ * generation. */
+static void transact(uint32_t stats, uint64_t generation)
+{
+    struct call call = {.op = OP_TRANSACTION, .changes = 2};
+    Coord__V1__Command c = COORD__V1__COMMAND__INIT;
+    Coord__V1__Transaction t = COORD__V1__TRANSACTION__INIT;
+    Coord__V1__Change first = COORD__V1__CHANGE__INIT, second = COORD__V1__CHANGE__INIT;
+    Coord__V1__Change *changes[2] = {&first, &second};
+    Coord__V1__Put puts[2] = {COORD__V1__PUT__INIT, COORD__V1__PUT__INIT};
+    Coord__V1__Answer a = COORD__V1__ANSWER__INIT;
+    Coord__V1__TransactionDone done = COORD__V1__TRANSACTION_DONE__INIT;
+    Coord__V1__Stat shown[2] = {COORD__V1__STAT__INIT, COORD__V1__STAT__INIT};
+    Coord__V1__Stat *list[2] = {&shown[0], &shown[1]};
+    char paths[2][4] = {"/d0", "/d1"};
+    two_writes();
+    for (int i = 0; i < 2; i++) {
+        puts[i].path = shown[i].path = paths[i];
+        puts[i].create = true;
+        changes[i]->op_case = COORD__V1__CHANGE__OP_PUT;
+        changes[i]->put = &puts[i];
+        shown[i].content_generation = 4;
+        shown[i].instance = i == 0 ? 2 : 4;
+    }
+    shown[1].content_generation = generation;
+    t.n_changes = 2;
+    t.changes = changes;
+    c.op_case = COORD__V1__COMMAND__OP_TRANSACTION;
+    c.transaction = &t;
+    bench_choose(&sim, &c);
+    done.n_stats = stats;
+    done.stats = list;
+    a.revision = 4;
+    a.body_case = COORD__V1__ANSWER__BODY_DONE;
+    a.done = &done;
+    check_answer(&sim, 0, &call, ERR_OK, &a);
+}
+
+static void test_transaction__as_the_log_has_it_is_well(void)
+{
+    transact(2, 4);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+static void test_transaction__with_a_part_left_out_is_found(void)
+{
+    transact(1, 4);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+static void test_transaction__with_a_part_of_another_revision_is_found(void)
+{
+    transact(2, 3);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+/* Half of it: the first part is in the log, the other is not. */
+static void test_transaction__half_done_is_found(void)
+{
+    struct call call = {.op = OP_TRANSACTION, .changes = 2};
+    Coord__V1__Answer a = COORD__V1__ANSWER__INIT;
+    Coord__V1__TransactionDone done = COORD__V1__TRANSACTION_DONE__INIT;
+    Coord__V1__Stat shown[2] = {COORD__V1__STAT__INIT, COORD__V1__STAT__INIT};
+    Coord__V1__Stat *list[2] = {&shown[0], &shown[1]};
+    char paths[2][4] = {"/d0", "/d1"};
+    two_writes();
+    for (int i = 0; i < 2; i++) {
+        shown[i].path = paths[i];
+        shown[i].content_generation = 3;
+        shown[i].content_bytes = 9;
+        shown[i].instance = 2;
+    }
+    done.n_stats = 2;
+    done.stats = list;
+    a.revision = 3;
+    a.body_case = COORD__V1__ANSWER__BODY_DONE;
+    a.done = &done;
+    check_answer(&sim, 0, &call, ERR_OK, &a);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+/* ---- what did not happen ---- */
 
 static void test_read__a_write_said_not_to_have_happened_is_found(void)
 {
@@ -192,6 +341,15 @@ int main(int argc, char **argv)
         TEST(test_read__a_stale_answer_is_found),
         TEST(test_read__an_older_state_of_concurrent_time_is_well),
         TEST(test_read__another_content_is_found),
+        TEST(test_read__that_need_not_be_fresh_may_be_old),
+        TEST(test_read__that_need_not_be_fresh_must_still_be_true),
+        TEST(test_read__nobody_is_shown_less_than_a_stale_read_showed),
+        TEST(test_read__an_old_answer_by_quorum_is_found_whatever_the_clocks),
+        TEST(test_read__an_old_answer_under_a_lease_is_well_if_clocks_are_wild),
+        TEST(test_transaction__as_the_log_has_it_is_well),
+        TEST(test_transaction__with_a_part_left_out_is_found),
+        TEST(test_transaction__with_a_part_of_another_revision_is_found),
+        TEST(test_transaction__half_done_is_found),
         TEST(test_read__a_write_said_not_to_have_happened_is_found),
         TEST(test_reply__the_answer_of_the_log_is_well),
         TEST(test_reply__an_answer_before_the_write_is_chosen_is_found),

@@ -106,7 +106,7 @@ static void resync(uint64_t revision)
 static void test_watch__who_reads_slowly_may_read_anew_instead(void)
 {
     watched_writes();
-    sim.clients[0].lagged = true;
+    sim.clients[0].resync = 3;
     resync(3);
     watcher_settled(&sim.clients[0]);
     CU_ASSERT_FALSE(bench_failed(&sim));
@@ -116,9 +116,50 @@ static void test_watch__who_reads_slowly_may_read_anew_instead(void)
 static void test_watch__who_reads_in_time_need_not_read_anew(void)
 {
     watched_writes();
-    sim.clients[0].lagged = false;
     resync(3);
     CU_ASSERT_TRUE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+/* What is kept has room for the last revision only. */
+static void test_watch__whose_history_is_gone_may_read_anew(void)
+{
+    watched_writes();
+    bench_put(&sim, 0, 0, "/d0", "content 3");
+    bench_forget(&sim, 3);
+    resync(4);
+    watcher_settled(&sim.clients[0]);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+static void test_watch__whose_history_is_there_need_not_read_anew(void)
+{
+    watched_writes();
+    bench_put(&sim, 0, 0, "/d0", "content 3");
+    bench_forget(&sim, 2); /* just what it knows */
+    resync(4);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+static void test_watch__an_event_up_to_where_it_read_anew_is_found(void)
+{
+    watched_writes();
+    sim.clients[0].resync = 3;
+    resync(3);
+    event(STATE_EVENT_CONTENT, 3);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    bench_end(&sim);
+}
+
+/* Whoever reads after it is shown at least that. */
+static void test_watch__reading_anew_raises_what_must_be_shown(void)
+{
+    watched_writes();
+    sim.clients[0].resync = 3;
+    resync(3);
+    CU_ASSERT_EQUAL(sim.acknowledged_revision, 3);
     bench_end(&sim);
 }
 
@@ -149,6 +190,10 @@ int main(int argc, char **argv)
         TEST(test_watch__a_gap_is_found_at_once),
         TEST(test_watch__who_reads_slowly_may_read_anew_instead),
         TEST(test_watch__who_reads_in_time_need_not_read_anew),
+        TEST(test_watch__whose_history_is_gone_may_read_anew),
+        TEST(test_watch__whose_history_is_there_need_not_read_anew),
+        TEST(test_watch__an_event_up_to_where_it_read_anew_is_found),
+        TEST(test_watch__reading_anew_raises_what_must_be_shown),
         TEST(test_watch__a_deletion_that_was_none_is_found),
         TEST(test_watch__an_answer_before_its_event_is_found),
     };

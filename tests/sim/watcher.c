@@ -183,13 +183,15 @@ static void match(struct client *c, struct watch *w, const Coord__V1__Event *eve
     check_content(c, w, event, m->events[found].path, of_path == 1);
 }
 
-/* Only to who reads slowly: the history of a run is never too short. */
+/* Only to who reads slowly, or knows less than the history reaches back. */
 static void resynced(struct client *c, struct watch *w, const Coord__V1__Event *event)
 {
     struct sim *s = c->sim;
-    s->journal.counts[COUNT_WATCH_RESYNCS]++;
-    if (!c->lagged)
-        wrong(c, w, event, "makes it read anew, but it was never slow");
+    bool slow = event->revision <= c->resync;
+    bool gone = w->revision < s->model.history_floor;
+    s->journal.counts[gone ? COUNT_WATCH_RESYNCS_OF_LOST_HISTORY : COUNT_WATCH_RESYNCS]++;
+    if (!slow && !gone)
+        wrong(c, w, event, "makes it read anew, but it was not slow, and the history is there");
     w->revision = event->revision;
     w->told = UINT64_MAX;
 }
@@ -217,6 +219,9 @@ void watcher_event(struct client *c, const Coord__V1__Event *event)
         wrong(c, w, event, "is not new");
         return;
     }
+    /* Whoever reads from now on is not shown less. */
+    if (event->revision > s->acknowledged_revision)
+        s->acknowledged_revision = event->revision;
     if (event->kind == COORD__V1__EVENT__KIND__RESYNC) {
         resynced(c, w, event);
         return;

@@ -4,7 +4,8 @@
  * revision it began at, once each, revision by revision, across lost links and
  * leaders; what an event shows is what was there; whatever a session is shown of
  * revision r comes behind every event up to r of its watches. RESYNC is the only
- * way around, and only for who reads slowly. */
+ * way around, and only for who reads slowly or asks for more than the history has;
+ * what is read after it shows all up to it. */
 #ifndef TESTS_SIM_WATCHER_H
 #define TESTS_SIM_WATCHER_H
 

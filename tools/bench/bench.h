@@ -122,7 +122,10 @@ void read_throughput_1000(void);
 void read_throughput_100x1(void);
 void lock_cycle(void); /* locks.c */
 void lock_contended(void);
-void election(void); /* election.c */
-void failover(void); /* failover.c */
+void election(void);      /* election.c */
+void failover(void);      /* failover.c */
+void idle_sessions(void); /* idle.c */
+void idle_connections(void);
+void watch_fanout(void);
 
 #endif

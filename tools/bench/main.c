@@ -29,6 +29,9 @@ static const struct workload {
     {"lock-contended", lock_contended, false, "50 connections in a loop on one lock"},
     {"election", election, false, "10 candidates, 50 changes of leader"},
     {"failover", failover, false, "kill -9 of the leader until the next write, 5 times"},
+    {"watch-fanout", watch_fanout, false, "200 writes, each told to 1,000 watches of a session"},
+    {"idle-sessions", idle_sessions, true, "2,000 sessions of one connection that do nothing"},
+    {"idle-connections", idle_connections, true, "2,000 connections with one each"},
     {"rss", servers_report_rss, true, "memory of the servers as they are"},
     {"warmup", only_warm_up, false, "load before other workloads; prints nothing"},
 };

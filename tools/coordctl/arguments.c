@@ -35,17 +35,50 @@ static const struct option_row rows[] = {
      "all that is below, too", 0, 0},
     {TAKES_RECURSIVE, "recursive", 'r', OPTION_SWITCH, FIELD(recursive), NULL,
      "all that is below, too; not one atomic step", 0, 0},
+    {TAKES_SUBTREE, "recursive", 'r', OPTION_SWITCH, FIELD(recursive), NULL,
+     "of all nodes below, too", 0, 0},
+    {TAKES_CHILDREN, "children", 0, OPTION_SWITCH, FIELD(children), NULL,
+     "of children added and removed, too", 0, 0},
+    {TAKES_FROM, "from", 0, OPTION_NUMBER, FIELD(from_revision), "REVISION",
+     "of all that came after it, in full, as long as the cell\n"
+     "                            remembers it (else: resync)",
+     0, 0},
+    {TAKES_EXEC, "exec", 0, OPTION_TEXT, FIELD(exec), "CMD",
+     "run CMD by sh for each, one after the other", 0, 0},
+    {TAKES_FRESHNESS, "stale", 0, OPTION_SWITCH, FIELD(stale), NULL,
+     "what any one server has, also while nobody leads", 0, 0},
+    {TAKES_FRESHNESS, "quorum", 0, OPTION_SWITCH, FIELD(quorum), NULL,
+     "trust no clock: ask a majority", 0, 0},
+    {TAKES_FILE, "file", 'f', OPTION_TEXT, FIELD(file), "FILE", "what to do; - is standard input",
+     0, 0},
     {TAKES_PARENTS, "parents", 'p', OPTION_SWITCH, FIELD(parents), NULL,
      "make missing ancestors, too", 0, 0},
     {TAKES_EPHEMERAL, "ephemeral", 'e', OPTION_SWITCH, FIELD(ephemeral), NULL,
      "the node lives as long as this command runs", 0, 0},
+    {TAKES_SEQUENTIAL, "sequential", 's', OPTION_SWITCH, FIELD(sequential), NULL,
+     "behind the name a number of 20 digits that only rises", 0, 0},
     {TAKES_IF_GENERATION, "if-gen", 0, OPTION_NUMBER, FIELD(if_generation), "N",
      "only if the content generation is N", 0, 0},
     {TAKES_IF_SEQUENCER, "if-seq", 0, OPTION_TEXT, FIELD(if_sequencer), "SEQUENCER",
      "only if the lock that it names is still held", 0, 0},
+    {TAKES_SHARED, "shared", 0, OPTION_SWITCH, FIELD(shared), NULL,
+     "hold it together with others that share it", 0, 0},
+    {TAKES_DELAY, "delay", 0, OPTION_DURATION, FIELD(delay_ms), "DURATION",
+     "if our session dies with it nobody gets it for so long,\n"
+     "                            0s to 60s (default 0s)",
+     0, 60000},
+    {TAKES_FORCE, "force", 0, OPTION_SWITCH, FIELD(force), NULL, "take it away from who holds it",
+     0, 0},
+    {TAKES_FOLLOW, "follow", 0, OPTION_SWITCH, FIELD(follow), NULL,
+     "go on and tell of every leader, until INT or TERM", 0, 0},
+    {TAKES_TO, "to", 0, OPTION_NUMBER, FIELD(to), "ID", "the member to lead (default: any)", 0, 0},
     {TAKES_TRY, "try", 0, OPTION_SWITCH, FIELD(try_once), NULL, "do not wait in line", 0, 0},
     {TAKES_WAIT, "wait", 0, OPTION_DURATION, FIELD(wait_ms), "DURATION",
      "wait in line for so long (default: for ever)", 0, UNITS_DURATION_MS_MAX},
+    {TAKES_WAIT_FORCE, "wait", 0, OPTION_DURATION, FIELD(wait_ms), "DURATION",
+     "wait for so long until it is done (default: for ever, as\n"
+     "                            it takes no longer than a lease does)",
+     0, UNITS_DURATION_MS_MAX},
     {TAKES_TTL, "ttl", 0, OPTION_DURATION, FIELD(ttl_ms), "DURATION",
      "lease of the session, 2s to 60s (default 12s): how long a\n"
      "                            crash of this command goes unnoticed",
@@ -204,6 +237,34 @@ bool arguments_parse_global(struct arguments *a, int argc, char **argv, int *ret
     return true;
 }
 
+/* Names the operand behind `count` others. */
+static bool missing(const struct arguments_form *form, uint32_t count, char *why)
+{
+    const char *at = form->operands;
+    for (uint32_t i = 0; i < count; i++) {
+        at += strcspn(at, " ");
+        at += strspn(at, " ");
+    }
+    return refuse(why, "%.*s is missing", (int)strcspn(at, " "), at);
+}
+
+static bool check_together(const struct arguments_form *form, const struct arguments *a, char *why)
+{
+    if ((form->takes & TAKES_VALUE_TEXT) != 0 && a->value == NULL)
+        return refuse(why, "--value is missing");
+    if ((form->takes & TAKES_FILE) != 0 && a->file == NULL)
+        return refuse(why, "-f is missing");
+    if ((form->takes & TAKES_FORCE) != 0 && !a->force)
+        return refuse(why, "--force is missing: other than by force only its holder releases it");
+    if (a->stale && a->quorum)
+        return refuse(why, "--stale and --quorum exclude each other");
+    if (a->try_once && a->wait_ms >= 0)
+        return refuse(why, "--try and --wait exclude each other");
+    if (a->recursive && a->children)
+        return refuse(why, "-r and --children exclude each other: -r tells of all below");
+    return true;
+}
+
 bool arguments_parse(struct arguments *a, const struct arguments_form *form, int argc, char **argv,
                      char why[ARGUMENTS_WHY_BYTES])
 {
@@ -225,7 +286,7 @@ bool arguments_parse(struct arguments *a, const struct arguments_form *form, int
 
     uint32_t count = (uint32_t)(argc - optind);
     if (count < form->operands_min)
-        return refuse(why, "something is missing");
+        return missing(form, count, why);
     if (count > form->operands_max)
         return refuse(why,
                       form->takes_child ? "'%.64s' is too much; a command to run stands behind --"
@@ -234,7 +295,7 @@ bool arguments_parse(struct arguments *a, const struct arguments_form *form, int
     for (uint32_t i = 0; i < count; i++)
         a->operands[i] = argv[optind + (int)i];
     a->operands_count = count;
-    return true;
+    return check_together(form, a, why);
 }
 
 void arguments_print_options(FILE *out, uint32_t takes)

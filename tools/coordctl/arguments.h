@@ -22,7 +22,7 @@ enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_RAW };
 enum option_set {
     TAKES_LONG = 1 << 0,           /* -l */
     TAKES_RECURSIVE_LIST = 1 << 1, /* -R */
-    TAKES_RECURSIVE = 1 << 2,      /* -r */
+    TAKES_RECURSIVE = 1 << 2,      /* -r, of rm */
     TAKES_PARENTS = 1 << 3,
     TAKES_EPHEMERAL = 1 << 4,
     TAKES_IF_GENERATION = 1 << 5,
@@ -34,6 +34,19 @@ enum option_set {
     TAKES_VALUE_SHOWN = 1 << 11, /* --value, of watch */
     TAKES_GLOBAL = 1 << 12,
     TAKES_CONTAIN = 1 << 13,
+    TAKES_FRESHNESS = 1 << 14, /* --stale, --quorum */
+    TAKES_FILE = 1 << 15,
+    TAKES_FORCE = 1 << 16,
+    TAKES_SUBTREE = 1 << 17, /* -r, of watch */
+    TAKES_FROM = 1 << 18,
+    TAKES_CHILDREN = 1 << 19,
+    TAKES_EXEC = 1 << 20,
+    TAKES_TO = 1 << 21,
+    TAKES_FOLLOW = 1 << 22,
+    TAKES_SHARED = 1 << 23,
+    TAKES_DELAY = 1 << 24,
+    TAKES_SEQUENTIAL = 1 << 25,
+    TAKES_WAIT_FORCE = 1 << 26, /* --wait, of what takes something away */
 };
 
 struct arguments {
@@ -43,11 +56,17 @@ struct arguments {
     bool help;
     bool version;
 
-    bool details, recursive, parents, ephemeral, try_once, show_value, contain;
+    bool details, recursive, parents, ephemeral, sequential, try_once, show_value, contain;
+    bool stale, quorum, force, children, follow, shared;
     uint64_t if_generation;   /* 0: none */
-    const char *if_sequencer; /* NULL: none */
-    const char *value;        /* NULL: none */
-    int64_t wait_ms;          /* -1: for ever */
+    uint64_t from_revision;   /* 0: from now */
+    uint64_t to;              /* a member, 0: any */
+    const char *if_sequencer; /* NULL: none, and so below */
+    const char *value;
+    const char *file;
+    const char *exec;
+    int64_t wait_ms; /* -1: for ever */
+    int64_t delay_ms;
     int64_t ttl_ms;
 
     const char *operands[ARGUMENTS_OPERANDS_MAX];
@@ -57,7 +76,8 @@ struct arguments {
 
 /* What a command line must look like. */
 struct arguments_form {
-    uint32_t takes; /* of enum option_set */
+    const char *operands; /* for a person, one word for each */
+    uint32_t takes;       /* of enum option_set */
     uint32_t operands_min, operands_max;
     bool takes_child;
 };

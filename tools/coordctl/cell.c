@@ -36,6 +36,8 @@ int cell_exit_code(coord_error error)
     switch (error) {
     case COORD_OK:
         return EXIT_DONE;
+    case COORD_ERR_INVALID:
+        return EXIT_USAGE;
     case COORD_ERR_UNAVAILABLE:
     case COORD_ERR_TIMEOUT:
     case COORD_ERR_JEOPARDY:
@@ -56,30 +58,50 @@ static void print_printable(const char *text)
     }
 }
 
-int cell_refused(const struct cell *cell, const char *subject, coord_error error)
+/* What the detail says of the path is said of the subject already. */
+static const char *without_path(const char *detail)
 {
-    const char *detail = coord_error_detail();
+    static const char path[] = "path: ";
+    return strncmp(detail, path, sizeof(path) - 1) == 0 ? detail + sizeof(path) - 1 : detail;
+}
+
+int cell_refused_with(const struct cell *cell, const char *subject, coord_error error,
+                      const char *detail)
+{
     int code = cell_exit_code(error);
+    detail = without_path(detail);
     fputs("coordctl: ", stderr);
     print_printable(subject);
-    fprintf(stderr, "%s%s%s%s%s\n", subject[0] != '\0' ? ": " : "", coord_error_text(error),
-            detail[0] != '\0' ? " (" : "", detail, detail[0] != '\0' ? ")" : "");
+    fprintf(stderr, "%s%s", subject[0] != '\0' ? ": " : "", coord_error_text(error));
+    if (detail[0] != '\0') {
+        fputs(" (", stderr);
+        print_printable(detail);
+        fputc(')', stderr);
+    }
+    fputc('\n', stderr);
     if (code == EXIT_UNREACHABLE)
         fprintf(stderr, "coordctl: no answer in time from the cell at %s\n", cell->endpoints);
     return code;
 }
 
-int cell_need_client(struct cell *cell)
+int cell_refused(const struct cell *cell, const char *subject, coord_error error)
+{
+    return cell_refused_with(cell, subject, error, coord_error_detail());
+}
+
+int cell_need_client_within(struct cell *cell, int64_t connect_ms)
 {
     if (cell->client != NULL)
         return EXIT_DONE;
     coord_client_options options = COORD_CLIENT_OPTIONS_INIT;
-    options.connect_timeout_ms = cell->deadline_ms;
+    options.connect_timeout_ms = connect_ms;
     coord_error error = coord_client_open(cell->endpoints, &options, &cell->client);
-    if (error == COORD_OK)
-        return EXIT_DONE;
-    int code = cell_refused(cell, "", error);
-    return error == COORD_ERR_INVALID ? EXIT_USAGE : code;
+    return error == COORD_OK ? EXIT_DONE : cell_refused(cell, "", error);
+}
+
+int cell_need_client(struct cell *cell)
+{
+    return cell_need_client_within(cell, cell->deadline_ms);
 }
 
 static void session_changed(void *context, coord_session *session, coord_session_state state)

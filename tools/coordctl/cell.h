@@ -23,11 +23,15 @@ void cell_release(struct cell *cell);
 
 /* EXIT_DONE, or they have said why not and the code is the command's. */
 int cell_need_client(struct cell *cell);
+int cell_need_client_within(struct cell *cell, int64_t connect_ms);
 int cell_need_session(struct cell *cell);
 
 /* Say on standard error what went wrong with `subject` (a path, say); the exit
  * code that the error means. */
 int cell_refused(const struct cell *cell, const char *subject, coord_error error);
+/* The same, with the detail that the library gave to another thread. */
+int cell_refused_with(const struct cell *cell, const char *subject, coord_error error,
+                      const char *detail);
 /* The same without saying it. */
 int cell_exit_code(coord_error error);
 

@@ -16,10 +16,10 @@ enum exit_code {
 };
 
 struct command {
-    const char *name;
-    const char *operands; /* for the usage line */
-    const char *summary;  /* one line, for the list of commands */
-    const char *details;  /* for the command's own help; may be "" */
+    const char *name;    /* one word, or two with a space between */
+    const char *summary; /* one line, for the list of commands */
+    const char *details; /* for the command's own help; may be "" */
+    const char *example; /* a line for a shell, behind "coordctl " */
     struct arguments_form form;
     /* It goes on until INT, TERM or HUP, which it takes from signals.h; otherwise
      * they end the program at once. */
@@ -29,6 +29,9 @@ struct command {
 
 extern const struct command commands[]; /* the last has no name */
 
+/* The command that these words begin with, or NULL; how many of them name it. */
+const struct command *command_find(int argc, char **argv, int *ret_words);
+
 int node_get(struct cell *cell, const struct arguments *a);
 int node_stat(struct cell *cell, const struct arguments *a);
 int node_list(struct cell *cell, const struct arguments *a);
@@ -36,13 +39,20 @@ int node_put(struct cell *cell, const struct arguments *a);
 int node_create(struct cell *cell, const struct arguments *a);
 int node_make_directory(struct cell *cell, const struct arguments *a);
 int node_remove(struct cell *cell, const struct arguments *a);
+int node_tree(struct cell *cell, const struct arguments *a);
+int txn_run(struct cell *cell, const struct arguments *a);
 int watch_node(struct cell *cell, const struct arguments *a);
 int lock_hold(struct cell *cell, const struct arguments *a);
 int lock_elect(struct cell *cell, const struct arguments *a);
-int look_status(struct cell *cell, const struct arguments *a);
-int look_leader(struct cell *cell, const struct arguments *a);
-int look_locks(struct cell *cell, const struct arguments *a);
-int look_check(struct cell *cell, const struct arguments *a);
-int look_session(struct cell *cell, const struct arguments *a);
+int force_unlock(struct cell *cell, const struct arguments *a);
+int force_resign(struct cell *cell, const struct arguments *a);
+int force_session_kill(struct cell *cell, const struct arguments *a);
+int force_step_down(struct cell *cell, const struct arguments *a);
+int leader_show(struct cell *cell, const struct arguments *a);
+int locks_show(struct cell *cell, const struct arguments *a);
+int locks_check(struct cell *cell, const struct arguments *a);
+int locks_sessions(struct cell *cell, const struct arguments *a);
+int status_show(struct cell *cell, const struct arguments *a);
+int status_hash(struct cell *cell, const struct arguments *a);
 
 #endif

@@ -69,11 +69,7 @@ static int not_acquired(const struct cell *cell, const char *path, const struct 
         fprintf(stderr, "coordctl: %s: not acquired: %s\n", path, coord_error_text(w->error));
         return EXIT_NOT_ACQUIRED;
     default:
-        fprintf(stderr, "coordctl: %s: %s%s%s\n", path, coord_error_text(w->error),
-                w->detail[0] != '\0' ? ": " : "", w->detail);
-        if (cell_exit_code(w->error) == EXIT_UNREACHABLE)
-            fprintf(stderr, "coordctl: no answer in time from the cell at %s\n", cell->endpoints);
-        return cell_exit_code(w->error);
+        return cell_refused_with(cell, path, w->error, w->detail);
     }
 }
 

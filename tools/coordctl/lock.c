@@ -8,16 +8,24 @@
 struct lock_self {
     coord_node *node;
     coord_lock *lock;
+    coord_lock_options options;
     int64_t deadline_ms;
-    bool try_once;
 };
+
+static coord_lock_options options_of(const struct arguments *a)
+{
+    coord_lock_options options = COORD_LOCK_OPTIONS_INIT;
+    options.shared = a->shared;
+    options.delay_ms = (uint32_t)a->delay_ms;
+    return options;
+}
 
 static coord_error lock_acquire(void *self, int64_t timeout_ms)
 {
     struct lock_self *l = self;
-    if (l->try_once || timeout_ms == 0)
-        return coord_trylock(l->node, l->deadline_ms, &l->lock);
-    return coord_lock_acquire(l->node, timeout_ms, &l->lock);
+    if (timeout_ms == 0)
+        return coord_trylock_with(l->node, &l->options, l->deadline_ms, &l->lock);
+    return coord_lock_acquire_with(l->node, &l->options, timeout_ms, &l->lock);
 }
 
 static const char *lock_sequencer(void *self)
@@ -41,7 +49,7 @@ int lock_hold(struct cell *cell, const struct arguments *a)
     int code = cell_need_session(cell);
     if (code != EXIT_DONE)
         return code;
-    struct lock_self self = {.deadline_ms = a->deadline_ms, .try_once = a->try_once};
+    struct lock_self self = {.options = options_of(a), .deadline_ms = a->deadline_ms};
     coord_error error =
         coord_open(cell->session, path, COORD_CREATE | COORD_PARENTS, a->deadline_ms, &self.node);
     if (error != COORD_OK)

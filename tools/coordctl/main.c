@@ -18,7 +18,7 @@ static void print_overview(FILE *out)
 {
     fputs("Usage: coordctl [OPTION...] COMMAND [OPTION...] [OPERAND...]\n\nCommands:\n", out);
     for (const struct command *c = commands; c->name != NULL; c++)
-        fprintf(out, "  %-8s %s\n", c->name, c->summary);
+        fprintf(out, "  %-12s  %s\n", c->name, c->summary);
     fputs("\nOptions of every command:\n", out);
     arguments_print_options(out, TAKES_GLOBAL);
     fputs("\nExit codes: 0 done, 1 refused, 2 usage, 69 cell not reachable, 75 lock not acquired,\n"
@@ -27,34 +27,58 @@ static void print_overview(FILE *out)
           out);
 }
 
+static void print_usage(const struct command *c, FILE *out)
+{
+    const char *operands = c->form.operands;
+    fprintf(out, "Usage: coordctl %s [OPTION...]%s%s\n", c->name, operands[0] != '\0' ? " " : "",
+            operands);
+}
+
 static void print_help(const struct command *c, FILE *out)
 {
-    fprintf(out, "Usage: coordctl %s [OPTION...] %s\n\n%s.\n%s", c->name, c->operands, c->summary,
-            c->details);
+    print_usage(c, out);
+    fprintf(out, "\n%s.\n%s", c->summary, c->details);
     if (c->form.takes != 0) {
         fputs("\nOptions:\n", out);
         arguments_print_options(out, c->form.takes);
     }
     fputs("\nOptions of every command:\n", out);
     arguments_print_options(out, TAKES_GLOBAL);
+    fprintf(out, "\nExample:\n  coordctl %s\n", c->example);
+}
+
+/* Those whose first of two words this is; false if there is none. */
+static bool print_group(const char *word, FILE *out)
+{
+    size_t length = strlen(word);
+    bool some = false;
+    for (const struct command *c = commands; c->name != NULL; c++) {
+        if (strncmp(c->name, word, length) != 0 || c->name[length] != ' ')
+            continue;
+        print_usage(c, out);
+        some = true;
+    }
+    return some;
 }
 
 static int usage(const struct command *c, const char *why)
 {
-    if (c != NULL)
-        fprintf(stderr, "coordctl: %s: %s\nUsage: coordctl %s [OPTION...] %s\n", c->name, why,
-                c->name, c->operands);
-    else
+    if (c == NULL) {
         fprintf(stderr, "coordctl: %s; 'coordctl --help' tells more\n", why);
+        return EXIT_USAGE;
+    }
+    fprintf(stderr, "coordctl: %s: %s\n", c->name, why);
+    print_usage(c, stderr);
     return EXIT_USAGE;
 }
 
-static const struct command *find(const char *name)
+static int no_command(const char *word, bool help)
 {
-    for (const struct command *c = commands; c->name != NULL; c++)
-        if (strcmp(c->name, name) == 0)
-            return c;
-    return NULL;
+    char why[ARGUMENTS_WHY_BYTES];
+    if (print_group(word, help ? stdout : stderr))
+        return help ? EXIT_DONE : EXIT_USAGE;
+    snprintf(why, sizeof(why), "there is no command '%.64s'", word);
+    return usage(NULL, why);
 }
 
 static int run(const struct command *c, struct arguments *a)
@@ -66,8 +90,6 @@ static int run(const struct command *c, struct arguments *a)
     const char *wrong = units_check_endpoints(a->endpoints);
     if (wrong != NULL)
         return usage(c, wrong);
-    if ((c->form.takes & TAKES_VALUE_TEXT) != 0 && a->value == NULL)
-        return usage(c, "--value is missing");
 
     if (c->holds)
         signals_hold();
@@ -101,16 +123,17 @@ int main(int argc, char **argv)
         print_overview(a.help ? stdout : stderr);
         return a.help ? EXIT_DONE : EXIT_USAGE;
     }
-    const char *name = argv[at];
-    if (strcmp(name, "help") == 0 && at + 1 < argc) {
-        name = argv[at + 1];
+    if (strcmp(argv[at], "help") == 0 && at + 1 < argc) {
+        at++;
         a.help = true;
     }
-    const struct command *c = find(name);
+    int words;
+    const struct command *c = command_find(argc - at, argv + at, &words);
     if (c == NULL) {
-        snprintf(why, sizeof(why), "there is no command '%.64s'", name);
-        return usage(NULL, why);
+        bool help = at + 1 < argc && strcmp(argv[at + 1], "--help") == 0;
+        return no_command(argv[at], a.help || help);
     }
+    at += words - 1; /* getopt skips the first */
     if (!arguments_parse(&a, &c->form, argc - at, argv + at, why))
         return usage(c, why);
     if (a.help) {

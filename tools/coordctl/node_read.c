@@ -1,4 +1,4 @@
-/* node_read.c - get, stat, ls. */
+/* node_read.c - get, stat, ls: reading nodes. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,32 +8,66 @@
 #include "tools/coordctl/output.h"
 #include "tools/coordctl/units.h"
 
-int node_get(struct cell *cell, const struct arguments *a)
-{
-    const char *path = a->operands[0];
-    int code = cell_need_session(cell);
-    if (code != EXIT_DONE)
-        return code;
-    void *content;
+/* What --stale and --quorum are about. */
+struct reading {
+    void *content; /* to be freed with coord_free */
     size_t length;
     coord_stat stat;
-    coord_error error = coord_get(cell->session, path, a->deadline_ms, &content, &length, &stat);
-    if (error != COORD_OK)
-        return cell_refused(cell, path, error);
+    uint64_t revision;
+};
 
+/* EXIT_DONE, or it was said why not. */
+static int read_node(struct cell *cell, const struct arguments *a, struct reading *ret)
+{
+    const char *path = a->operands[0];
+    coord_read_options options = COORD_READ_OPTIONS_INIT;
+    options.freshness = a->quorum ? COORD_QUORUM : COORD_LEASE;
+    int code = a->stale ? cell_need_client(cell) : cell_need_session(cell);
+    if (code != EXIT_DONE)
+        return code;
+    coord_error error =
+        a->stale ? coord_get_stale(cell->client, path, a->deadline_ms, &ret->content, &ret->length,
+                                   &ret->stat, &ret->revision)
+                 : coord_get_with(cell->session, path, &options, a->deadline_ms, &ret->content,
+                                  &ret->length, &ret->stat, &ret->revision);
+    return error == COORD_OK ? EXIT_DONE : cell_refused(cell, path, error);
+}
+
+/* Of what may be old it is told how old; not on standard output, which is the content's. */
+static void say_revision(const struct arguments *a, const struct reading *r)
+{
+    if (a->stale && a->format != OUTPUT_JSON)
+        fprintf(stderr, "coordctl: as of revision %" PRIu64 "\n", r->revision);
+}
+
+static cJSON *reading_json(const struct arguments *a, const struct reading *r, bool with_content)
+{
+    cJSON *object = cJSON_CreateObject();
+    json_add_text(object, "path", a->operands[0]);
+    json_add_u64(object, "revision", r->revision);
+    json_add_bool(object, "stale", a->stale);
+    if (with_content)
+        json_add_content(object, "content", r->content, r->length);
+    json_add_stat(object, &r->stat);
+    return object;
+}
+
+int node_get(struct cell *cell, const struct arguments *a)
+{
+    struct reading r;
+    int code = read_node(cell, a, &r);
+    if (code != EXIT_DONE)
+        return code;
     if (a->format == OUTPUT_JSON) {
-        cJSON *object = cJSON_CreateObject();
-        json_add_text(object, "path", path);
-        json_add_content(object, "content", content, length);
-        json_add_stat(object, &stat);
-        json_finish(object, false, stdout);
+        json_finish(reading_json(a, &r, true), false, stdout);
     } else {
-        fwrite(content, 1, length, stdout);
-        bool ended = length == 0 || ((const char *)content)[length - 1] == '\n';
+        fwrite(r.content, 1, r.length, stdout);
+        bool ended = r.length == 0 || ((const char *)r.content)[r.length - 1] == '\n';
         if (a->format == OUTPUT_TABLE && !ended)
             putchar('\n');
+        say_revision(a, &r);
     }
-    coord_free(content);
+    coord_free(r.content);
     return EXIT_DONE;
 }
 
@@ -50,8 +84,9 @@ static void print_stat(const char *path, const coord_stat *stat)
     printf("content              %" PRIu32 " bytes, checksum %016" PRIx64 "\n", stat->content_bytes,
            stat->content_checksum);
     printf("children             %" PRIu32 "\n", stat->children_count);
-    printf("lock                 %s, %" PRIu32 " holding, %" PRIu32 " waiting\n", lock_word(stat),
-           stat->lock_holders_count, stat->lock_waiters_count);
+    printf("lock                 %s, %" PRIu32 " holding, %" PRIu32 " waiting%s\n", lock_word(stat),
+           stat->lock_holders_count, stat->lock_waiters_count,
+           stat->lock_delayed ? ", delayed" : "");
     printf("instance             %" PRIu64 "\n", stat->instance);
     printf("content generation   %" PRIu64 "\n", stat->content_generation);
     printf("lock generation      %" PRIu64 "\n", stat->lock_generation);
@@ -63,22 +98,17 @@ static void print_stat(const char *path, const coord_stat *stat)
 
 int node_stat(struct cell *cell, const struct arguments *a)
 {
-    const char *path = a->operands[0];
-    int code = cell_need_session(cell);
+    struct reading r;
+    int code = read_node(cell, a, &r);
     if (code != EXIT_DONE)
         return code;
-    coord_stat stat;
-    coord_error error = coord_stat_get(cell->session, path, a->deadline_ms, &stat);
-    if (error != COORD_OK)
-        return cell_refused(cell, path, error);
     if (a->format == OUTPUT_JSON) {
-        cJSON *object = cJSON_CreateObject();
-        json_add_text(object, "path", path);
-        json_add_stat(object, &stat);
-        json_finish(object, false, stdout);
+        json_finish(reading_json(a, &r, false), false, stdout);
     } else {
-        print_stat(path, &stat);
+        print_stat(a->operands[0], &r.stat);
+        say_revision(a, &r);
     }
+    coord_free(r.content);
     return EXIT_DONE;
 }
 

@@ -56,10 +56,13 @@ static void report(const struct arguments *a, const char *path, const coord_stat
         json_add_stat(object, stat);
         json_finish(object, a->ephemeral, stdout);
     } else {
-        /* Raw is the number alone, for --if-gen of the next write. */
-        bool with_path = a->format == OUTPUT_TABLE;
-        printf("%s%s%" PRIu64 "\n", with_path ? path : "", with_path ? "  generation " : "",
-               stat->content_generation);
+        /* Raw is the number alone, for --if-gen of the next write; or the name, where that
+         * was not known before. */
+        bool is_table = a->format == OUTPUT_TABLE;
+        if (is_table || a->sequential)
+            printf("%s%s", path, is_table ? "  generation " : "\n");
+        if (is_table || !a->sequential)
+            printf("%" PRIu64 "\n", stat->content_generation);
     }
 }
 
@@ -90,12 +93,18 @@ int node_put(struct cell *cell, const struct arguments *a)
     return code;
 }
 
+/* *ret_path is the whole name of what was made, to be freed with coord_free; NULL: as
+ * it was given. */
 static coord_error create(struct cell *cell, const struct arguments *a, const char *content,
-                          size_t length, coord_stat *ret_stat)
+                          size_t length, coord_stat *ret_stat, char **ret_path)
 {
     coord_write_options options = COORD_WRITE_OPTIONS_INIT;
     options.if_sequencer = a->if_sequencer;
     options.flags = (a->ephemeral ? COORD_EPHEMERAL : 0) | (a->parents ? COORD_PARENTS : 0);
+    *ret_path = NULL;
+    if (a->sequential)
+        return coord_create_sequential(cell->session, a->operands[0], content, length, &options,
+                                       a->deadline_ms, ret_stat, ret_path);
     return coord_create(cell->session, a->operands[0], content, length, &options, a->deadline_ms,
                         ret_stat);
 }
@@ -116,7 +125,6 @@ static int stay(const struct cell *cell, const char *path)
 
 int node_create(struct cell *cell, const struct arguments *a)
 {
-    const char *path = a->operands[0];
     size_t length;
     char *content = content_of(a, "", &length);
     if (content == NULL)
@@ -126,12 +134,15 @@ int node_create(struct cell *cell, const struct arguments *a)
     int code = cell_need_session(cell);
     if (code == EXIT_DONE) {
         coord_stat stat;
-        coord_error error = create(cell, a, content, length, &stat);
+        char *made;
+        coord_error error = create(cell, a, content, length, &stat, &made);
+        const char *path = made != NULL ? made : a->operands[0];
         if (error == COORD_OK)
             report(a, path, &stat);
         code = error == COORD_OK ? EXIT_DONE : cell_refused(cell, path, error);
         if (error == COORD_OK && a->ephemeral)
             code = stay(cell, path);
+        coord_free(made);
     }
     free(content);
     return code;
@@ -144,7 +155,8 @@ int node_make_directory(struct cell *cell, const struct arguments *a)
     if (code != EXIT_DONE)
         return code;
     coord_stat stat;
-    coord_error error = create(cell, a, "", 0, &stat);
+    char *none;
+    coord_error error = create(cell, a, "", 0, &stat, &none);
     if (error == COORD_ERR_NODE_EXISTS && a->parents)
         error = coord_stat_get(cell->session, path, a->deadline_ms, &stat);
     if (error != COORD_OK)

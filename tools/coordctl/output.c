@@ -17,6 +17,13 @@ void table_init(struct table *t, uint32_t columns)
     *t = (struct table){.columns = columns};
 }
 
+void table_begin(struct table *t, const char *const *titles, uint32_t columns)
+{
+    table_init(t, columns);
+    for (uint32_t i = 0; i < columns; i++)
+        table_add(t, "%s", titles[i]);
+}
+
 void table_release(struct table *t)
 {
     for (size_t i = 0; i < t->count; i++)
@@ -37,6 +44,14 @@ void table_add(struct table *t, const char *format, ...)
         t->cells = memory_resize(t->cells, t->capacity, sizeof(*t->cells));
     }
     t->cells[t->count++] = memory_join(text, "", "");
+}
+
+void table_add_number(struct table *t, uint64_t number, bool known)
+{
+    if (known)
+        table_add(t, "%" PRIu64, number);
+    else
+        table_add(t, "-");
 }
 
 void table_print(const struct table *t, FILE *out)
@@ -119,6 +134,7 @@ void json_add_stat(cJSON *object, const coord_stat *stat)
     json_add_text(object, "lock", lock_word(stat));
     json_add_u64(object, "lock_holders_count", stat->lock_holders_count);
     json_add_u64(object, "lock_waiters_count", stat->lock_waiters_count);
+    json_add_bool(object, "lock_delayed", stat->lock_delayed);
 }
 
 void json_finish(cJSON *object, bool line, FILE *out)

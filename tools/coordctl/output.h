@@ -19,9 +19,13 @@ struct table {
     size_t count, capacity;
 };
 void table_init(struct table *t, uint32_t columns);
+/* The same, with a first row. */
+void table_begin(struct table *t, const char *const *titles, uint32_t columns);
 void table_release(struct table *t);
 /* The next cell, row by row; printf's format. */
 __attribute__((format(printf, 2, 3))) void table_add(struct table *t, const char *format, ...);
+/* The next one is a number, or "-". */
+void table_add_number(struct table *t, uint64_t number, bool known);
 void table_print(const struct table *t, FILE *out);
 
 void json_add_u64(cJSON *object, const char *name, uint64_t value);

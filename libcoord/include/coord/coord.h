@@ -153,10 +153,15 @@ typedef struct coord_session_options {
     void *context;                    /* of both callbacks */
     int64_t deadline_ms;              /* for opening; default 10000 */
     coord_loss_callback *on_loss;     /* may be NULL */
+    /* A lock that is taken by force is lost at once in any case, but with this nobody else
+     * gets it before coord_unlock or coord_resign was called: time to end what relies on
+     * it. There is as much of it as coord_session_safe_ms says, for the lease is not renewed
+     * meanwhile. A session that is killed then ends with its lease. */
+    bool lets_go_late;
 } coord_session_options;
-#define COORD_SESSION_OPTIONS_INIT                                           \
-    {                                                                        \
-        sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000, NULL \
+#define COORD_SESSION_OPTIONS_INIT                                                  \
+    {                                                                               \
+        sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000, NULL, false \
     }
 
 COORD_API COORD_MUST_USE coord_error coord_session_open(coord_client *client,
@@ -288,6 +293,11 @@ COORD_API COORD_MUST_USE coord_error coord_stat_get_with(coord_session *session,
                                                          const coord_read_options *options,
                                                          int64_t deadline_ms, coord_stat *ret_stat,
                                                          uint64_t *ret_revision);
+/* As coord_get_with and COORD_STALE, but without a session: also while nobody leads. */
+COORD_API COORD_MUST_USE coord_error coord_get_stale(coord_client *client, const char *path,
+                                                     int64_t deadline_ms, void **ret_content,
+                                                     size_t *ret_length, coord_stat *ret_stat,
+                                                     uint64_t *ret_revision);
 
 typedef struct coord_entry {
     const char *name; /* the last component */
@@ -616,6 +626,12 @@ COORD_API COORD_MUST_USE coord_error coord_campaign(coord_session *session, cons
                                                     const void *value, size_t length,
                                                     int64_t timeout_ms,
                                                     coord_election **ret_election);
+/* @options as of coord_lock_acquire_with; a leader shares nothing. NULL: as above. */
+COORD_API COORD_MUST_USE coord_error coord_campaign_with(coord_session *session, const char *path,
+                                                         const void *value, size_t length,
+                                                         const coord_lock_options *options,
+                                                         int64_t timeout_ms,
+                                                         coord_election **ret_election);
 /* Give leadership up and clear the value; frees @election in any case. */
 COORD_API coord_error coord_resign(coord_election *election, int64_t deadline_ms);
 COORD_API const char *coord_election_sequencer(const coord_election *election);

@@ -26,7 +26,19 @@ static int64_t left_ms(int64_t timeout_ms, int64_t start_ns)
 coord_error coord_campaign(coord_session *session, const char *path, const void *value,
                            size_t length, int64_t timeout_ms, coord_election **ret_election)
 {
+    return coord_campaign_with(session, path, value, length, NULL, timeout_ms, ret_election);
+}
+
+coord_error coord_campaign_with(coord_session *session, const char *path, const void *value,
+                                size_t length, const coord_lock_options *options,
+                                int64_t timeout_ms, coord_election **ret_election)
+{
     detail_clear();
+    coord_error wrong = lock_options_check(options);
+    if (wrong != COORD_OK)
+        return wrong;
+    if (options != NULL && options->shared)
+        return fail(COORD_ERR_INVALID, "options: a leader shares nothing");
     if (ret_election == NULL)
         return fail(COORD_ERR_INVALID, "ret_election: is NULL");
     if (timeout_ms < COORD_FOREVER)
@@ -45,7 +57,8 @@ coord_error coord_campaign(coord_session *session, const char *path, const void 
     if (e != COORD_OK)
         return e;
     struct slice content = slice_of(value, length);
-    struct lock_wish wish = {.wait = wait, .content = &content};
+    struct lock_wish wish = {
+        .wait = wait, .delay_ms = options != NULL ? options->delay_ms : 0, .content = &content};
     e = lock_acquire(node, &wish, left_ms(timeout_ms, start_ns), &lock);
     if (e != COORD_OK) {
         coord_node_close(node);

@@ -1,0 +1,149 @@
+/* idle.c - what it costs that somebody is there: sessions that do nothing, and
+ * watches that all have something to tell.
+ *
+ * Memory is the difference that they make, so the cell should have nothing else to
+ * do, and be fresh: what was freed before is used again. */
+#define _GNU_SOURCE
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tools/bench/bench.h"
+
+enum {
+    IDLE_COUNT = 2000,
+    SETTLE_MS = 5000, /* every session has been kept alive once, and more evenly */
+    WATCHES = 1000,
+    WATCHED_WRITES_COUNT = 200,
+};
+
+/* ---- memory, before and now ---- */
+
+struct memory {
+    uint64_t servers, leader, own; /* KiB */
+};
+
+static struct memory memory_now(void)
+{
+    struct servers now;
+    struct memory m = {.servers = servers_rss_kib(), .own = process_rss_kib((int)getpid())};
+    if (!servers_look(&now))
+        die("not all servers answer, or nobody leads");
+    for (uint32_t i = 0; i < now.count; i++)
+        if (now.list[i].id == now.leader)
+            m.leader = process_rss_kib(now.list[i].pid);
+    return m;
+}
+
+static double bytes_each(uint64_t before_kib, uint64_t now_kib, uint32_t count)
+{
+    return ((double)now_kib - (double)before_kib) * 1024 / count;
+}
+
+static void report_memory(const char *of, const struct memory *before, uint32_t count)
+{
+    struct memory now = memory_now();
+    report("\"leader_bytes_per_%s\":%.0f,\"servers_bytes_per_%s\":%.0f,", of,
+           bytes_each(before->leader, now.leader, count), of,
+           bytes_each(before->servers, now.servers, count));
+    report("\"client_bytes_per_%s\":%.0f,", of, bytes_each(before->own, now.own, count));
+}
+
+/* ---- sessions ---- */
+
+/* Processor time of the servers in a second, in microseconds. */
+static double servers_us_per_s(double seconds)
+{
+    uint64_t began = clock_ns();
+    double before = servers_cpu_s();
+    sleep_ms((uint32_t)(seconds * 1000));
+    return (servers_cpu_s() - before) * 1e6 * NS_PER_S / (double)(clock_ns() - began);
+}
+
+static void idle(uint32_t clients_count, uint32_t count)
+{
+    coord_client **clients = allocate(clients_count, sizeof *clients);
+    coord_session **sessions = allocate(count, sizeof *sessions);
+    double alone_us = servers_us_per_s(options.seconds);
+    struct memory before = memory_now();
+    for (uint32_t i = 0; i < clients_count; i++)
+        check(coord_client_open(options.endpoints, NULL, &clients[i]), "connect");
+    for (uint32_t i = 0; i < count; i++)
+        check(coord_session_open(clients[i % clients_count], NULL, &sessions[i]), "open a session");
+    sleep_ms(SETTLE_MS);
+    report_memory("session", &before, count);
+    meter_start();
+    double with_us = servers_us_per_s(options.seconds);
+    meter_stop(count, false);
+    report_shape(clients_count, 0);
+    report("\"servers_us_per_s\":%.0f,\"server_us_per_session_s\":%.2f,", with_us,
+           (with_us - alone_us) / count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (coord_session_state_now(sessions[i]) != COORD_SESSION_SAFE)
+            die("session %u did not live through it", i);
+        check(coord_session_close(sessions[i], CALL_MS), "close a session");
+    }
+    for (uint32_t i = 0; i < clients_count; i++)
+        coord_client_close(clients[i]);
+    free(sessions);
+    free(clients);
+}
+
+void idle_sessions(void)
+{
+    idle(1, count_or(IDLE_COUNT));
+}
+
+void idle_connections(void)
+{
+    idle(count_or(IDLE_COUNT), count_or(IDLE_COUNT));
+}
+
+/* ---- watches ---- */
+
+static atomic_uint told;
+
+static void on_event(void *context, const coord_event *event)
+{
+    (void)context;
+    if (event->kind == COORD_EVENT_CONTENT)
+        atomic_fetch_add(&told, 1);
+}
+
+/* One node, and a thousand watches of it on one session: each write is told to all of
+ * them before the next. */
+void watch_fanout(void)
+{
+    static coord_watch *watches[WATCHES];
+    struct samples all = {.us = NULL};
+    uint32_t count = count_or(WATCHED_WRITES_COUNT);
+    conns_open(2);
+    coord_node *node = node_open(conns[0].session, "/bench/watched");
+    struct memory before = memory_now();
+    for (uint32_t i = 0; i < WATCHES; i++)
+        check(coord_watch_open(conns[1].session, "/bench/watched", COORD_WATCH_CONTENT, on_event,
+                               NULL, CALL_MS, NULL, &watches[i]),
+              "watch");
+    report_memory("watch", &before, WATCHES);
+    meter_start();
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t began = clock_ns();
+        atomic_store(&told, 0);
+        check(coord_node_set(node, value, sizeof value, NULL, CALL_MS, NULL), "write");
+        while (atomic_load(&told) < WATCHES) {
+            if (clock_ns() - began > (uint64_t)CALL_MS * NS_PER_MS)
+                die("not all watches were told");
+            usleep(50);
+        }
+        samples_add(&all, clock_ns() - began);
+    }
+    meter_stop((size_t)count * WATCHES, true);
+    report_shape(1, 1);
+    report_latencies(&all);
+    samples_release(&all);
+    for (uint32_t i = 0; i < WATCHES; i++)
+        coord_watch_close(watches[i]);
+    coord_node_close(node);
+    conns_close(2);
+}
