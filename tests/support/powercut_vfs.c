@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +23,18 @@ struct powercut_vfs {
     uint64_t kill_at;
 };
 
-/* shim_file.extra */
+/* shim_file.extra: one for all connections that have the file open. */
 struct journal {
+    struct journal *next;
+    unsigned opened;            /* so often */
     char path[UNDO_PATH_BYTES]; /* the .unsynced file */
     int fd;                     /* -1: not opened yet */
     bool empty;
 };
+
+/* Only the list is shared by threads: a file belongs to one. */
+static pthread_mutex_t journals_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct journal *journals;
 
 static struct powercut_vfs *vfs_of(struct shim_file *f)
 {
@@ -94,19 +101,63 @@ static _Noreturn void die(void)
         pause();
 }
 
+/* True if it was open already. */
+static bool journal_of(const char *name, struct journal **ret)
+{
+    char path[UNDO_PATH_BYTES];
+    struct journal *j;
+    bool found;
+
+    snprintf(path, sizeof path, "%s" UNDO_SUFFIX, name);
+    CHECK(pthread_mutex_lock(&journals_mutex) == 0);
+    for (j = journals; j != NULL && strcmp(j->path, path) != 0;)
+        j = j->next;
+    found = j != NULL;
+    if (!found) {
+        j = check_calloc(1, sizeof *j);
+        j->fd = -1;
+        memcpy(j->path, path, sizeof path);
+        j->empty = access(path, F_OK) != 0;
+        j->next = journals;
+        journals = j;
+    }
+    j->opened++;
+    CHECK(pthread_mutex_unlock(&journals_mutex) == 0);
+    *ret = j;
+    return found;
+}
+
+static void journal_release(struct journal *j)
+{
+    struct journal **place = &journals;
+
+    CHECK(pthread_mutex_lock(&journals_mutex) == 0);
+    if (--j->opened > 0) {
+        CHECK(pthread_mutex_unlock(&journals_mutex) == 0);
+        return;
+    }
+    while (*place != j)
+        place = &(*place)->next;
+    *place = j->next;
+    CHECK(pthread_mutex_unlock(&journals_mutex) == 0);
+    if (j->fd >= 0)
+        close(j->fd);
+    if (j->empty)
+        unlink(j->path);
+    free(j);
+}
+
 static int on_opened(struct shim_file *f, bool existed)
 {
     const struct undo_record created = {.magic = UNDO_MAGIC, .kind = UNDO_CREATED};
     struct journal *j;
+    bool was_open;
 
     if (f->name == NULL)
         return SQLITE_OK; /* a temporary file outlives nothing */
-    j = check_calloc(1, sizeof *j);
-    j->fd = -1;
-    snprintf(j->path, sizeof j->path, "%s" UNDO_SUFFIX, f->name);
-    j->empty = access(j->path, F_OK) != 0;
+    was_open = journal_of(f->name, &j);
     f->extra = j;
-    if (existed)
+    if (was_open || existed)
         return SQLITE_OK;
     unlink(j->path); /* of an earlier file of that name */
     return journal_append(j, &created, NULL);
@@ -167,15 +218,8 @@ static int on_remove(struct vfs_shim *shim, const char *name, bool sync_director
 
 static void on_close(struct shim_file *f)
 {
-    struct journal *j = f->extra;
-
-    if (j == NULL)
-        return;
-    if (j->fd >= 0)
-        close(j->fd);
-    if (j->empty)
-        unlink(j->path);
-    free(j);
+    if (f->extra != NULL)
+        journal_release(f->extra);
 }
 
 /* ---- outside ---- */
