@@ -48,8 +48,12 @@ struct paxos {
     struct election election;
     struct prng prng;
     enum paxos_role role;
-    uint32_t leader_id;   /* whom it follows or is; 0: unknown */
-    bool lost;            /* the state up to the floor: nothing can be applied behind it */
+    uint32_t leader_id; /* whom it follows or is; 0: unknown */
+    bool lost;          /* the state up to the floor: nothing can be applied behind it */
+    /* What it accepted up to this slot cannot be read any more. Until it has the state
+     * behind it, or a later one, it has no vote: for its vote was counted for values
+     * that it cannot report (Alagappan et al. 2018, protocol-aware recovery). */
+    uint64_t mute_through;
     bool floor_owed;      /* the log ends before the checkpoint: it has to begin anew */
     uint64_t behind;      /* a peer's log begins behind this slot, which is not chosen here */
     uint32_t behind_from; /* its member id */
@@ -68,6 +72,8 @@ struct paxos {
     uint64_t last_token;
 };
 
+/* learner.c */
+bool learner_is_mute(const struct paxos *p);
 /* paxos.c */
 void become_follower(struct paxos *p, struct paxos_effects *out);
 /* learner.c */

@@ -127,7 +127,7 @@ void election_on_probe(struct paxos *p, uint32_t from, const struct message *m,
     struct message *answer = paxos_effects_send(out, 1u << from, MESSAGE_PROBED);
 
     answer->number = m->number;
-    answer->happy = election_happy(p);
+    answer->happy = election_happy(p) && !learner_is_mute(p);
     answer->ballot = p->acceptor.promised;
     answer->chosen = p->acceptor.chosen;
 }

@@ -67,7 +67,8 @@ static void yield_to(struct paxos *p, uint64_t ballot, struct paxos_effects *out
 void follower_on_prepare(struct paxos *p, uint32_t from, const struct message *m,
                          struct paxos_effects *out)
 {
-    if (ballot_member(m->ballot) != p->membership.ids[from] || refuses(p, from, m->ballot, out))
+    if (ballot_member(m->ballot) != p->membership.ids[from] || learner_is_mute(p) ||
+        refuses(p, from, m->ballot, out))
         return;
     if (m->ballot > p->acceptor.promised) {
         yield_to(p, m->ballot, out);
@@ -137,7 +138,13 @@ void follower_on_accept(struct paxos *p, uint32_t from, const struct message *m,
     uint64_t pending_before = p->acceptor.pending_count;
     bool gap;
 
-    if (ballot_member(m->ballot) != p->membership.ids[from] || refuses(p, from, m->ballot, out))
+    if (ballot_member(m->ballot) != p->membership.ids[from])
+        return;
+    if (learner_is_mute(p)) {
+        p->leader_id = m->healthy ? p->membership.ids[from] : p->leader_id;
+        return;
+    }
+    if (refuses(p, from, m->ballot, out))
         return;
     if (m->ballot > p->acceptor.promised)
         yield_to(p, m->ballot, out);

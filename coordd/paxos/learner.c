@@ -114,10 +114,21 @@ bool paxos_behind(const struct paxos *p, uint32_t *ret_from)
     return p->role == PAXOS_FOLLOWER && (p->lost || p->behind > p->acceptor.chosen);
 }
 
+bool learner_is_mute(const struct paxos *p)
+{
+    return p->acceptor.chosen < p->mute_through;
+}
+
+uint64_t paxos_needs(const struct paxos *p)
+{
+    if (!p->lost)
+        return p->acceptor.chosen + 1;
+    return p->applied > p->mute_through ? p->applied : p->mute_through;
+}
+
 bool paxos_can_install(const struct paxos *p, uint64_t slot)
 {
-    return p->role == PAXOS_FOLLOWER && !p->acceptor.full &&
-           (p->lost ? slot >= p->applied : slot > p->acceptor.chosen);
+    return p->role == PAXOS_FOLLOWER && !p->acceptor.full && slot >= paxos_needs(p);
 }
 
 /* The state behind the slot is here. */

@@ -64,6 +64,10 @@ enum err paxos_new(const struct paxos_config *config, struct paxos **ret, const 
     p->membership.self = (uint32_t)self;
     p->membership.heard[self] = config->incarnation;
     acceptor_init(&p->acceptor, config->promised, config->longest_lease_ms);
+    if (config->log_damaged) {
+        p->mute_through = config->last_slot;
+        p->lost = true;
+    }
     if (config->floor > 0) {
         /* Without a checkpoint it begins there, but lacks what the state was. */
         log_restart(&p->acceptor.log, config->floor);
@@ -103,8 +107,8 @@ enum err paxos_load_checkpoint(struct paxos *p, uint64_t slot, struct slice memb
         return ERR_INVALID;
     log_restart(&a->log, slot);
     a->chosen = a->held = p->applied = slot;
-    p->lost = false;
-    p->floor_owed = p->config.last_slot < slot;
+    p->lost = learner_is_mute(p);
+    p->floor_owed = !p->lost && (p->config.last_slot < slot || p->config.log_damaged);
     return ERR_OK;
 }
 
@@ -112,6 +116,7 @@ enum err paxos_load(struct paxos *p, const struct log_entry *entry)
 {
     struct acceptor *a = &p->acceptor;
 
+    CHECK(!p->config.log_damaged);
     if (entry->slot != a->log.last + 1 || entry->chosen >= entry->slot)
         return ERR_INVALID;
     log_put(&a->log, entry);

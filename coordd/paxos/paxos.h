@@ -39,6 +39,7 @@ struct paxos_config {
     uint64_t promised;         /* from the storage */
     uint32_t longest_lease_ms; /* from the storage; 0: a directory never used */
     uint64_t floor, last_slot; /* from the storage: the log lies between; 0, 0: none yet */
+    bool log_damaged;          /* ... and what lies between cannot be read */
 };
 
 enum paxos_role { PAXOS_WAITING, PAXOS_FOLLOWER, PAXOS_CANDIDATE, PAXOS_LEADER };
@@ -131,6 +132,8 @@ bool paxos_knows(const struct paxos *p, uint32_t member, uint64_t incarnation);
 bool paxos_behind(const struct paxos *p, uint32_t *ret_from);
 /* The log goes on behind its floor, but the state up to there is lost. */
 bool paxos_lost(const struct paxos *p);
+/* The first slot whose state would be of use to it. */
+uint64_t paxos_needs(const struct paxos *p);
 bool paxos_can_install(const struct paxos *p, uint64_t slot);
 /* Walks the invariants; NULL, or a constant that names the broken one. */
 const char *paxos_check(const struct paxos *p);

@@ -27,7 +27,8 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
                               .promised = durable->promised,
                               .longest_lease_ms = durable->longest_lease_ms,
                               .floor = durable->floor,
-                              .last_slot = durable->last_slot};
+                              .last_slot = durable->last_slot,
+                              .log_damaged = durable->log_damaged};
     struct paxos *paxos;
     struct replica *r;
 

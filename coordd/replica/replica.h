@@ -60,6 +60,8 @@ struct replica_durable {
     uint32_t longest_lease_ms; /* 0 only in a directory that was never used */
     uint64_t used;             /* non-zero if this directory ever served */
     uint64_t last_slot;        /* of the log; 0: it is empty */
+    bool log_damaged;          /* its rows cannot be read, and none is loaded: no vote before the
+                                  state of another reaches last_slot */
     uint64_t floor;            /* of EFFECT_PERSIST_FLOOR: the log begins behind it; 0: at slot 1 */
 };
 

@@ -36,18 +36,12 @@ static void forget(struct transfer_in *in)
     *in = (struct transfer_in){.source = in->source, .number = in->number};
 }
 
-/* The earliest slot whose state would help. */
-static uint64_t first_of_use(const struct replica *r)
-{
-    return paxos_lost(r->paxos) ? paxos_applied(r->paxos) : paxos_chosen(r->paxos) + 1;
-}
-
 static void ask(struct replica *r)
 {
     struct transfer_in *in = &r->transfers.in;
     struct message m = {.kind = MESSAGE_TRANSFER, .number = in->number, .chunk = in->next_chunk};
 
-    m.first_slot = first_of_use(r);
+    m.first_slot = paxos_needs(r->paxos);
     in->ask_again_ns = r->now_ns + ms_to_ns(ASK_AGAIN_MS);
     (void)say(r, in->source, &m);
 }
@@ -147,7 +141,7 @@ static void take_chunk(struct replica *r, const struct message *m)
     struct effect *e;
 
     if (m->first_slot == 0 || m->about == NULL || m->records == NULL ||
-        (in->next_chunk == 0 && m->first_slot < first_of_use(r))) {
+        (in->next_chunk == 0 && m->first_slot < paxos_needs(r->paxos))) {
         give_up(r, "was asked for its state, and has none that is of use");
         return;
     }

@@ -133,6 +133,8 @@ static void raise_floor(struct disk *d, uint64_t floor)
         blob_unref(d->rows[slot - 1].value);
         d->rows[slot - 1] = (struct log_entry){0};
     }
+    if (floor >= d->rows_count)
+        d->durable.log_damaged = false;
     d->durable.floor = floor;
     if (d->rows_count < floor)
         d->rows_count = floor;

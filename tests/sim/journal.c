@@ -73,6 +73,7 @@ static const char *const count_names[COUNT_KINDS] = {
     [COUNT_CHECKPOINTS] = "checkpoints",
     [COUNT_TRANSFERS] = "states taken over from others",
     [COUNT_STATES_LOST] = "states lost",
+    [COUNT_LOGS_DAMAGED] = "logs damaged",
 };
 
 const char *count_name(enum count c)

@@ -73,6 +73,7 @@ enum count {
     COUNT_CHECKPOINTS,
     COUNT_TRANSFERS,
     COUNT_STATES_LOST,
+    COUNT_LOGS_DAMAGED,
     COUNT_KINDS,
 };
 const char *count_name(enum count c);

@@ -92,22 +92,44 @@ static bool load_checkpoint(struct server *n)
     return good;
 }
 
-/* Nobody else may be without its state: what one lacks another must have. */
+/* One at a time: what a member has lost the others must have. */
+static bool others_are_sound(const struct server *n)
+{
+    const struct sim *s = n->sim;
+    for (uint32_t i = 0; i < s->swarm.members; i++) {
+        const struct server *other = &s->servers[i];
+        if (other != n && (other->disk.durable.log_damaged ||
+                           other->disk.durable.floor > saver_slot(&other->saver)))
+            return false;
+    }
+    return true;
+}
+
 static void maybe_lose_state(struct server *n)
 {
     struct sim *s = n->sim;
     bool chance = prng_chance(&s->disk_random, s->swarm.lose_state_ppm, PPM);
-    if (!chance || n->saver.durable == NULL || s->phase != PHASE_FAULTS)
+    if (!chance || n->saver.durable == NULL || s->phase != PHASE_FAULTS || !others_are_sound(n))
         return;
-    for (uint32_t i = 0; i < s->swarm.members; i++) {
-        const struct server *other = &s->servers[i];
-        if (other != n && other->disk.durable.floor > saver_slot(&other->saver))
-            return;
-    }
     journal_trace(&s->journal, "%" PRIu32 " has lost its checkpoint of slot %" PRIu64, n->id,
                   saver_slot(&n->saver));
     saver_lose(&n->saver);
     s->journal.counts[COUNT_STATES_LOST]++;
+}
+
+/* A damaged log stays so until the floor lies above it. Such a member has no vote, so
+ * the others must be enough without it. */
+static void maybe_damage_log(struct server *n)
+{
+    struct sim *s = n->sim;
+    bool chance = prng_chance(&s->disk_random, s->swarm.damage_log_ppm, PPM);
+    if (!chance || n->disk.rows_count == 0 || s->phase != PHASE_FAULTS ||
+        s->swarm.dead_at_end >= (s->swarm.members - 1) / 2 || !others_are_sound(n))
+        return;
+    journal_trace(&s->journal, "%" PRIu32 " cannot read its log up to slot %" PRIu64, n->id,
+                  n->disk.rows_count);
+    n->disk.durable.log_damaged = true;
+    s->journal.counts[COUNT_LOGS_DAMAGED]++;
 }
 
 void server_start(struct server *n)
@@ -118,6 +140,7 @@ void server_start(struct server *n)
     n->life++;
     n->config.seed = prng_next(&s->fault_random);
     maybe_lose_state(n);
+    maybe_damage_log(n);
     n->disk.durable.last_slot = n->disk.rows_count;
     if (replica_new(&n->config, &n->disk.durable, &n->replica, &why) != ERR_OK) {
         journal_fail(&s->journal, VERDICT_SAFETY, "member %" PRIu32 " cannot be made: %s", n->id,
@@ -131,6 +154,8 @@ void server_start(struct server *n)
         return;
     uint64_t base = saver_slot(&n->saver) > n->disk.durable.floor ? saver_slot(&n->saver)
                                                                   : n->disk.durable.floor;
+    if (n->disk.durable.log_damaged)
+        base = n->disk.rows_count;
     for (uint64_t slot = base + 1; slot <= n->disk.rows_count; slot++) {
         const struct log_entry *row = disk_row(&n->disk, slot);
         if (row == NULL || replica_load_entry(n->replica, row) != ERR_OK) {

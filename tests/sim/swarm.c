@@ -127,6 +127,7 @@ static void draw_disks(struct swarm *s, struct prng *p)
     s->full_every_ms = maybe(p, 20, 2000, 15000);
     s->full_ms = spread(p, 50, 4000);
     s->lose_state_ppm = maybe(p, 25, 50000, 400000);
+    s->damage_log_ppm = maybe(p, 25, 50000, 400000);
 }
 
 static void draw_clocks(struct swarm *s, struct prng *p)
@@ -297,6 +298,7 @@ static const struct field fields[] = {
     FIELD(full_every_ms),
     FIELD(full_ms),
     FIELD(lose_state_ppm),
+    FIELD(damage_log_ppm),
     FIELD(clock_ppm),
     FIELD(turn_every_ms),
     FIELD(wall_jump_every_ms),
