@@ -2,7 +2,7 @@
  *
  * log.db must be sound: nobody else can say what was promised here. A state.db
  * that is damaged is set aside, and the replica starts without its state, which
- * the others have too; it takes no part until it has got it from them. */
+ * the others have too, and leads nothing until it has got it from them. */
 #ifndef COORD_MAIN_LOAD_H
 #define COORD_MAIN_LOAD_H
 
