@@ -16,8 +16,8 @@
 #include "coordd/paxos/paxos.h"
 #include "coordd/replica/batch.h"
 #include "coordd/replica/replica.h"
-#include "coordd/state/arena.h"
 #include "coordd/state/state.h"
+#include "libcoord/base/arena.h"
 #include "libcoord/base/avl.h"
 #include "libcoord/base/units.h"
 
