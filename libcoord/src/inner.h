@@ -381,6 +381,7 @@ struct coord_watch {
     bool in_full;          /* what is dropped is told as a RESYNC */
     bool value;            /* events of content carry it */
     uint32_t queued_count; /* dispatch.mutex */
+    uint64_t resynced;     /* dispatch.mutex; up to here it is to be read anew, not told */
     bool closed;           /* dispatch.mutex */
 };
 struct coord_watch *session_watch(struct coord_session *s, uint64_t id);
