@@ -296,7 +296,8 @@ coord_error check_deadline(int64_t deadline_ms);
 /* What all calls by name have in common; *ret_path is as of path_take. */
 coord_error check_by_name(const struct coord_session *session, const char *path,
                           int64_t deadline_ms, char **ret_path);
-coord_error check_content(const void *content, size_t length);
+coord_error check_content(const char *name, const void *content, size_t length);
+coord_error check_sequencer(const char *name, const char *text, coord_sequencer *ret);
 
 /* ---- what is asked of a node (node_call.c) ---- */
 
