@@ -19,8 +19,8 @@
 #include "coordd/replica/checkpoint.h"
 #include "coordd/replica/replica.h"
 #include "coordd/replica/transfer.h"
-#include "coordd/state/arena.h"
 #include "coordd/state/state.h"
+#include "libcoord/base/arena.h"
 #include "libcoord/base/avl.h"
 #include "libcoord/base/units.h"
 

@@ -5,7 +5,7 @@
 
 #include "coordd/paxos/message.h"
 #include "coordd/replica/replica.h"
-#include "coordd/state/arena.h"
+#include "libcoord/base/arena.h"
 
 /* Of the configuration; it rises with each change of the members. */
 enum { PEER_EPOCH = 1 };

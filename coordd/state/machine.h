@@ -2,13 +2,13 @@
 #ifndef COORD_STATE_MACHINE_H
 #define COORD_STATE_MACHINE_H
 
-#include "coordd/state/arena.h"
 #include "coordd/state/history.h"
 #include "coordd/state/journal.h"
 #include "coordd/state/ledger.h"
 #include "coordd/state/limits.h"
 #include "coordd/state/record.h"
 #include "coordd/state/state.h"
+#include "libcoord/base/arena.h"
 #include "libcoord/base/avl.h"
 
 struct hand_over;

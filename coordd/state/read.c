@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "coord/v1/coord.pb-c.h"
-#include "coordd/state/arena.h"
 #include "coordd/state/lock.h"
 #include "coordd/state/node.h"
 #include "coordd/state/path.h"
 #include "coordd/state/sequencer.h"
 #include "coordd/state/session.h"
+#include "libcoord/base/arena.h"
 
 /* One read on its way. The answer borrows from arena and state until packed. */
 struct reading {

@@ -143,7 +143,7 @@ coord_error coord_set_async(coord_session *session, const char *path, const void
     coord_error e = begin(session, path, deadline_ms, done, &inside);
     if (e != COORD_OK)
         return e;
-    e = check_content(content, length);
+    e = check_content("content", content, length);
     if (e == COORD_OK)
         e = write_options_check(o, COORD_CREATE | COORD_PARENTS);
     if (e == COORD_OK) {

@@ -101,7 +101,7 @@ coord_error coord_node_set(coord_node *node, const void *content, size_t length,
 {
     coord_error e = begin_node(node, deadline_ms);
     if (e == COORD_OK)
-        e = check_content(content, length);
+        e = check_content("content", content, length);
     if (e == COORD_OK)
         e = write_options_check(write_options_or_default(options), 0);
     if (e != COORD_OK)

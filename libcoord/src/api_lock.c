@@ -311,9 +311,9 @@ coord_error coord_check_sequencer(coord_session *session, const char *sequencer,
     detail_clear();
     if (session == NULL)
         return fail(COORD_ERR_INVALID, "session: is NULL");
-    if (coord_sequencer_parse(sequencer, &parsed) != COORD_OK)
-        return COORD_ERR_INVALID;
-    coord_error e = check_deadline(deadline_ms);
+    coord_error e = check_sequencer("sequencer", sequencer, &parsed);
+    if (e == COORD_OK)
+        e = check_deadline(deadline_ms);
     if (e != COORD_OK)
         return e;
     Coord__V1__CheckSequencer m = COORD__V1__CHECK_SEQUENCER__INIT;

@@ -46,7 +46,7 @@ coord_error coord_set(coord_session *session, const char *path, const void *cont
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
         return e;
-    e = check_content(content, length);
+    e = check_content("content", content, length);
     if (e == COORD_OK)
         e = write_options_check(o, COORD_CREATE | COORD_PARENTS);
     if (e == COORD_OK) {
@@ -66,7 +66,7 @@ static coord_error create(coord_session *session, const char *path, const void *
     coord_error e = check_by_name(session, path, deadline_ms, &inside);
     if (e != COORD_OK)
         return e;
-    e = check_content(content, length);
+    e = check_content("content", content, length);
     if (e == COORD_OK)
         e = write_options_check(o,
                                 COORD_CREATE | COORD_EPHEMERAL | COORD_EXCLUSIVE | COORD_PARENTS);

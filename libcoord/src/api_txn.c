@@ -123,7 +123,7 @@ coord_error coord_txn_check_generation(coord_txn *t, const char *path, uint64_t 
         return e;
     if (generation == 0) {
         part_free(p);
-        return fail(COORD_ERR_INVALID, "generation: is 0, which no content has");
+        return fail(COORD_ERR_INVALID, "content_generation: is 0, which no content has");
     }
     check_add(t, p)->check.content_generation = generation;
     return COORD_OK;
@@ -134,9 +134,9 @@ coord_error coord_txn_check_sequencer(coord_txn *t, const char *sequencer)
     struct part *p = NULL;
     coord_sequencer parsed;
     detail_clear();
-    if (coord_sequencer_parse(sequencer, &parsed) != COORD_OK)
-        return COORD_ERR_INVALID;
-    coord_error e = part_begin(t, "/", &p);
+    coord_error e = check_sequencer("sequencer", sequencer, &parsed);
+    if (e == COORD_OK)
+        e = part_begin(t, "/", &p);
     if (e != COORD_OK)
         return e;
     free(p->path);
@@ -156,7 +156,7 @@ static coord_error change_begin(coord_txn *t, const char *path, const void *cont
     coord_error e = part_begin(t, path, &p);
     if (e != COORD_OK)
         return e;
-    e = check_content(content, length);
+    e = check_content("content", content, length);
     if (e == COORD_OK)
         e = write_options_check(o, flags);
     if (e == COORD_OK && t->bytes + length > CHANGE_BYTES_MAX)
@@ -184,7 +184,8 @@ coord_error coord_txn_create(coord_txn *t, const char *path, const void *content
 {
     struct part *p = NULL;
     const coord_write_options *o = write_options_or_default(options);
-    if (o->if_content_generation != 0 || o->if_instance != 0)
+    detail_clear();
+    if (o->size == sizeof *o && (o->if_content_generation != 0 || o->if_instance != 0))
         return fail(COORD_ERR_INVALID, "options: a node that is to be made has no generation yet");
     coord_error e = change_begin(
         t, path, content, length, o,

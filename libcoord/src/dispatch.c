@@ -103,6 +103,7 @@ static void become_resync(struct dispatch *d, struct coord_watch *w, struct disp
     for (struct dispatch_item *i; (i = oldest_of(d, w)) != NULL;)
         list_append(dropped, &i->link);
     w->queued_count = 0;
+    w->resynced = last->event.revision; /* others of that revision may be behind it */
     last->event = (coord_event){.size = sizeof last->event,
                                 .kind = COORD_EVENT_RESYNC,
                                 .path = w->path, /* which lives as long as this item */
@@ -139,7 +140,7 @@ void dispatch_event(struct dispatch *d, struct coord_watch *w, const Coord__V1__
         i->event.value_length = event->value.len;
     }
     pthread_mutex_lock(&d->mutex);
-    if (w->closed) {
+    if (w->closed || event->revision <= w->resynced) {
         list_append(&dropped, &i->link);
     } else {
         if (w->queued_count >= WATCH_EVENTS_QUEUED_MAX && w->in_full) {

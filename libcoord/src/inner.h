@@ -296,7 +296,8 @@ coord_error check_deadline(int64_t deadline_ms);
 /* What all calls by name have in common; *ret_path is as of path_take. */
 coord_error check_by_name(const struct coord_session *session, const char *path,
                           int64_t deadline_ms, char **ret_path);
-coord_error check_content(const void *content, size_t length);
+coord_error check_content(const char *name, const void *content, size_t length);
+coord_error check_sequencer(const char *name, const char *text, coord_sequencer *ret);
 
 /* ---- what is asked of a node (node_call.c) ---- */
 
@@ -381,6 +382,7 @@ struct coord_watch {
     bool in_full;          /* what is dropped is told as a RESYNC */
     bool value;            /* events of content carry it */
     uint32_t queued_count; /* dispatch.mutex */
+    uint64_t resynced;     /* dispatch.mutex; up to here it is to be read anew, not told */
     bool closed;           /* dispatch.mutex */
 };
 struct coord_watch *session_watch(struct coord_session *s, uint64_t id);

@@ -121,8 +121,8 @@ coord_error write_options_check(const coord_write_options *o, uint32_t flags)
     if ((o->flags & ~flags) != 0)
         return fail(COORD_ERR_INVALID, "options: flags 0x%x have no meaning here",
                     o->flags & ~flags);
-    if (o->if_sequencer != NULL && coord_sequencer_parse(o->if_sequencer, &ignored) != COORD_OK)
-        return fail(COORD_ERR_INVALID, "options: if_sequencer is no sequencer");
+    if (o->if_sequencer != NULL)
+        return check_sequencer("options: if_sequencer", o->if_sequencer, &ignored);
     return COORD_OK;
 }
 

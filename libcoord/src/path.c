@@ -111,12 +111,12 @@ coord_error check_deadline(int64_t deadline_ms)
     return COORD_OK;
 }
 
-coord_error check_content(const void *content, size_t length)
+coord_error check_content(const char *name, const void *content, size_t length)
 {
     if (content == NULL && length > 0)
-        return fail(COORD_ERR_INVALID, "content: is NULL, but length is not 0");
+        return fail(COORD_ERR_INVALID, "%s: is NULL, but length is not 0", name);
     if (length > CONTENT_BYTES_MAX)
-        return fail(COORD_ERR_TOO_LARGE, "content: no cell takes more than %d bytes",
+        return fail(COORD_ERR_TOO_LARGE, "%s: no cell takes more than %d bytes", name,
                     CONTENT_BYTES_MAX);
     return COORD_OK;
 }

@@ -43,17 +43,24 @@ static bool parse(const char *text, coord_sequencer *ret)
     return true;
 }
 
-coord_error coord_sequencer_parse(const char *text, coord_sequencer *ret)
+coord_error check_sequencer(const char *name, const char *text, coord_sequencer *ret)
 {
     coord_sequencer s = {.size = sizeof s};
-    detail_clear();
-    if (text == NULL || ret == NULL)
-        return fail(COORD_ERR_INVALID, "%s: is NULL", text == NULL ? "text" : "ret");
+    if (text == NULL)
+        return fail(COORD_ERR_INVALID, "%s: is NULL", name);
     if (!parse(text, &s))
-        return fail(COORD_ERR_INVALID,
-                    "sequencer: is not <cell>:<instance>:<x or s>:<generation>:<path>");
+        return fail(COORD_ERR_INVALID, "%s: is not <cell>:<instance>:<x or s>:<generation>:<path>",
+                    name);
     *ret = s;
     return COORD_OK;
+}
+
+coord_error coord_sequencer_parse(const char *text, coord_sequencer *ret)
+{
+    detail_clear();
+    if (ret == NULL)
+        return fail(COORD_ERR_INVALID, "ret: is NULL");
+    return check_sequencer("text", text, ret);
 }
 
 int coord_sequencer_compare(const coord_sequencer *a, const coord_sequencer *b,

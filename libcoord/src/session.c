@@ -37,7 +37,7 @@ struct client_session *client_session_new(const struct client_session_config *co
     list_init(&s->watch_queue);
     list_init(&s->watch_asked);
     client_link_init(s, config);
-    client_arena_init(&s->arena, CLIENT_SESSION_MESSAGE_BYTES_MAX);
+    arena_init_small(&s->arena, CLIENT_SESSION_MESSAGE_BYTES_MAX, CLIENT_ARENA_KEPT_BYTES);
     return s;
 }
 
@@ -48,7 +48,7 @@ void client_session_free(struct client_session *s)
     s->out = NULL;
     client_calls_finish(s);
     client_watches_finish(s, false);
-    client_arena_release(&s->arena);
+    arena_release(&s->arena);
     free(s->host);
     free(s);
 }
@@ -181,7 +181,7 @@ void client_session_step(struct client_session *s, const struct client_event *ev
                          struct client_effects *out)
 {
     client_effects_clear(out);
-    client_arena_reset(&s->arena);
+    arena_reset(&s->arena);
     s->out = out;
     s->sending = 0;
     s->now_ns = ns_max(s->now_ns, event->now_ns);

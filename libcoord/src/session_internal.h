@@ -20,11 +20,11 @@
 #ifndef LIBCOORD_SESSION_INTERNAL_H
 #define LIBCOORD_SESSION_INTERNAL_H
 
+#include "libcoord/base/arena.h"
 #include "libcoord/base/avl.h"
 #include "libcoord/base/list.h"
 #include "libcoord/base/prng.h"
 #include "libcoord/base/units.h"
-#include "libcoord/src/arena.h"
 #include "libcoord/src/session.h"
 
 enum {
@@ -36,6 +36,7 @@ enum {
     CLIENT_SLOTS = 2048,      /* a power of two */
     CLIENT_REDIRECTS_MAX = 4, /* in a row; then nobody leads */
     CLIENT_SECRET_BYTES = 16,
+    CLIENT_ARENA_KEPT_BYTES = 64 * 1024, /* one large message must not hold its memory */
 };
 /* Numbers of reads and watches; a write's seq never gets here. */
 #define CLIENT_READ_SEQ_FIRST (UINT64_C(1) << 48)
@@ -155,7 +156,7 @@ struct client_session {
     struct avl watches;
     struct list watch_queue, watch_asked;
 
-    struct client_arena arena;  /* what the last step's effects point into */
+    struct arena arena;         /* what the last step's effects point into */
     struct client_effects *out; /* of the step under way */
     uint32_t sending;           /* index + 1 in `out` of the SEND that is being filled; 0: none */
 };

@@ -27,7 +27,8 @@ void client_answer_keep(struct buffer *kept, const Coord__V1__Answer *answer)
 const Coord__V1__Answer *client_answer_unpack(struct client_session *s, const struct buffer *kept)
 {
     static const uint8_t nothing[1];
-    return coord__v1__answer__unpack(&s->arena.allocator, kept->length,
+    ProtobufCAllocator allocator = arena_allocator(&s->arena);
+    return coord__v1__answer__unpack(&allocator, kept->length,
                                      kept->length == 0 ? nothing : kept->data);
 }
 
@@ -131,8 +132,9 @@ void client_reply(struct client_session *s, struct slice bytes)
 {
     if (s->link != CLIENT_LINK_BEGINNING && s->link != CLIENT_LINK_ATTACHED)
         return;
+    ProtobufCAllocator allocator = arena_allocator(&s->arena);
     Coord__V1__SessionReply *m =
-        coord__v1__session_reply__unpack(&s->arena.allocator, bytes.length, bytes.data);
+        coord__v1__session_reply__unpack(&allocator, bytes.length, bytes.data);
     if (m == NULL) {
         client_link_lost(s, CLIENT_SESSION_SUSPECT_MS);
         return;

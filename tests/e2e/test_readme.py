@@ -78,20 +78,36 @@ class Readme(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertTrue(done.stderr.startswith("not elected: "))
 
-    def test_the_shell_in_twenty_lines(self):
-        script = blocks("sh")
-        self.assertEqual(len(script), 1)
-        self.assertLessEqual(len(script[0].splitlines()), 20)
+    def run_shell(self, index):
+        """The block of that number, as it stands there; what it said."""
+        script = blocks("sh")[index]
+        self.assertLessEqual(len(script.splitlines()), 20)
         environment = {**self.cell.environment(), "PATH": cell.BIN + ":" + os.environ["PATH"]}
-        done = cell.run(["bash", "-e", "-u", "-o", "pipefail", "-c", script[0]], 60,
+        done = cell.run(["bash", "-e", "-u", "-o", "pipefail", "-c", script], 60,
                         env=environment, cwd=self.top)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_there_are_two_runs_of_the_shell(self):
+        self.assertEqual(len(blocks("sh")), 2)
+
+    def test_the_shell_in_twenty_lines(self):
+        stdout = self.run_shell(0)
         for said in ("colour=blue\n", "somebody was faster\n", "we are alone, by ",
                      "that lock was given back\n", "value      10.0.0.1:80\n", "nobody leads now\n",
-                     "present    /app/config", "colour=green\n"):
-            self.assertIn(said, done.stdout)
-        self.assertNotIn("too late\n", done.stdout)
+                     "present        /app/config", "colour=green\n"):
+            self.assertIn(said, stdout)
+        self.assertNotIn("too late\n", stdout)
         self.assertEqual(self.cell.ctl("stat", "/app").returncode, 1)
+
+    def test_more_of_the_shell(self):
+        stdout = self.run_shell(1)
+        for said in ("/shop/sold  generation ", "├── sold  (9 bytes, ", "\n9\n", " shared ",
+                     "/shop/till  was held by  session ", "the till was taken from us\n", "leader  ",
+                     "AGREE\n", "present /shop \n", "content /shop/stock 9\n",
+                     "created /shop/sold one chair\n", "created /shop/order-00"):
+            self.assertIn(said, stdout)
+        self.assertEqual(self.cell.ctl("stat", "/shop").returncode, 1)
 
 
 class Links(unittest.TestCase):

@@ -254,6 +254,25 @@ class ShellNodes(unittest.TestCase):
         done = cell.run([cell.COORDCTL, "session", "--help"])
         self.assertEqual((done.returncode, done.stdout.count("Usage: coordctl session ")), (0, 2))
 
+    def test_bash_completes_commands_options_and_paths(self):
+        def completed(*words):
+            script = (f"source {cell.ROOT}/tools/coordctl/completion.bash; COMP_WORDS=(\"$@\"); "
+                      'COMP_CWORD=$(($# - 1)); _coordctl; printf "%s\\n" "${COMPREPLY[@]}"')
+            environment = self.cell.environment()
+            environment["PATH"] = cell.BIN + ":" + environment["PATH"]
+            done = cell.run(["bash", "-c", script, "bash", *words], env=environment)
+            self.assertEqual(done.stderr, "")
+            return done.stdout.split()
+        self.cell.ok("put", "--parents", "/completed/one", "1")
+        self.assertEqual(completed("coordctl", "st"), ["stat", "status", "step-down"])
+        self.assertEqual(completed("coordctl", "session", ""), ["ls", "kill"])
+        self.assertEqual(completed("coordctl", "lock", "--s"), ["--shared"])
+        self.assertEqual(completed("coordctl", "session", "kill", "--w"), ["--wait"])
+        self.assertEqual(completed("coordctl", "--dead"), ["--deadline"])
+        self.assertEqual(completed("coordctl", "get", "/comp"), ["/completed"])
+        self.assertEqual(completed("coordctl", "get", "-o", "raw", "/completed/o"),
+                         ["/completed/one"])
+
     def test_bad_paths_are_refused_and_named(self):
         for path in ("a", "", "//", "/a/", "/a//b", "/a/../b", "/./a", "/a\x01b", "/a\nb",
                      "/" + "x" * 256, "/x" * 65, "/" + "/".join(["y" * 200] * 6)):

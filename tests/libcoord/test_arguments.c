@@ -216,7 +216,7 @@ static void test_arguments__of_handles_and_locks(void)
     CU_ASSERT_STRING_EQUAL(coord_lock_sequencer(NULL), "");
     REFUSED(coord_check_sequencer(NULL, "x", DEADLINE_MS), "session");
     REFUSED(coord_check_sequencer(session, "x", DEADLINE_MS), "sequencer");
-    REFUSED(coord_check_sequencer(session, NULL, DEADLINE_MS), "text");
+    REFUSED(coord_check_sequencer(session, NULL, DEADLINE_MS), "sequencer");
     coord_node_close(node);
     coord_node_close(NULL);
 }
@@ -245,7 +245,7 @@ static void test_arguments__of_watches_and_elections(void)
     size_t length;
     REFUSED(coord_campaign(NULL, "/e", "", 0, 1000, &election), "session");
     REFUSED(coord_campaign(session, "e", "", 0, 1000, &election), "path");
-    REFUSED(coord_campaign(session, "/e", NULL, 3, 1000, &election), "content");
+    REFUSED(coord_campaign(session, "/e", NULL, 3, 1000, &election), "value");
     REFUSED(coord_campaign(session, "/e", "", 0, -2, &election), "timeout_ms");
     REFUSED(coord_campaign(session, "/e", "", 0, 1000, NULL), "ret_election");
     CU_ASSERT_PTR_NULL(election);

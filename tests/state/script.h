@@ -4,8 +4,8 @@
 #ifndef COORD_TESTS_STATE_SCRIPT_H
 #define COORD_TESTS_STATE_SCRIPT_H
 
-#include "coordd/state/arena.h"
 #include "coordd/state/state.h"
+#include "libcoord/base/arena.h"
 #include "libcoord/base/prng.h"
 #include "tests/state/lab.h"
 

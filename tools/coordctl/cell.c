@@ -17,6 +17,7 @@ void cell_init(struct cell *cell, const struct arguments *a)
     *cell = (struct cell){
         .endpoints = a->endpoints, .deadline_ms = a->deadline_ms, .ttl_ms = a->ttl_ms};
     atomic_init(&cell->session_lost, false);
+    atomic_init(&cell->lock_taken, false);
 }
 
 void cell_release(struct cell *cell)
@@ -114,7 +115,16 @@ static void session_changed(void *context, coord_session *session, coord_session
     }
 }
 
-int cell_need_session(struct cell *cell)
+static void lock_taken(void *context, coord_session *session, const coord_loss *loss)
+{
+    (void)session;
+    (void)loss;
+    struct cell *cell = context;
+    atomic_store(&cell->lock_taken, true);
+    signals_wake();
+}
+
+static int need_session(struct cell *cell, bool holding)
 {
     int code = cell_need_client(cell);
     if (code != EXIT_DONE || cell->session != NULL)
@@ -124,6 +134,36 @@ int cell_need_session(struct cell *cell)
     options.deadline_ms = cell->deadline_ms;
     options.callback = session_changed;
     options.context = cell;
+    options.on_loss = lock_taken;
+    options.lets_go_late = holding;
     coord_error error = coord_session_open(cell->client, &options, &cell->session);
     return error == COORD_OK ? EXIT_DONE : cell_refused(cell, "session", error);
+}
+
+int cell_need_session(struct cell *cell)
+{
+    return need_session(cell, false);
+}
+
+int cell_need_holding_session(struct cell *cell)
+{
+    return need_session(cell, true);
+}
+
+void cell_end_killed(struct cell *cell)
+{
+    uint8_t secret[COORD_SECRET_BYTES];
+    coord_session *again;
+    coord_session_options options = COORD_SESSION_OPTIONS_INIT;
+    options.deadline_ms = CLOSE_MS_MAX;
+    uint64_t id = coord_session_id(cell->session);
+    coord_session_secret(cell->session, secret);
+    (void)coord_session_close(cell->session, 0); /* a client has a session once */
+    cell->session = NULL;
+    /* The library is told once more that it is killed, and now agrees at once. If its
+     * agreement is lost on the way, as we go on and end, the second try finds out. */
+    for (int tries = 0; tries < 2; tries++) {
+        if (coord_session_attach(cell->client, &options, id, secret, &again) == COORD_OK)
+            (void)coord_session_close(again, CLOSE_MS_MAX);
+    }
 }

@@ -12,9 +12,11 @@ struct cell {
     const char *endpoints;
     int64_t deadline_ms;
     int64_t ttl_ms;
-    coord_client *client;     /* owned; NULL until needed */
-    coord_session *session;   /* owned; NULL until needed */
-    atomic_bool session_lost; /* set by the library's thread, which then wakes signals_wait */
+    coord_client *client;   /* owned; NULL until needed */
+    coord_session *session; /* owned; NULL until needed */
+    /* Set by the library's thread, which then wakes signals_wait. */
+    atomic_bool session_lost;
+    atomic_bool lock_taken; /* by force; we have one lock at most */
 };
 
 void cell_init(struct cell *cell, const struct arguments *a);
@@ -25,6 +27,10 @@ void cell_release(struct cell *cell);
 int cell_need_client(struct cell *cell);
 int cell_need_client_within(struct cell *cell, int64_t connect_ms);
 int cell_need_session(struct cell *cell);
+/* The same; what is taken from it by force is ours to let go. */
+int cell_need_holding_session(struct cell *cell);
+/* Of such a session that was killed: it need not live until its lease ends. */
+void cell_end_killed(struct cell *cell);
 
 /* Say on standard error what went wrong with `subject` (a path, say); the exit
  * code that the error means. */

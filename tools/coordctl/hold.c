@@ -66,6 +66,7 @@ static int not_acquired(const struct cell *cell, const char *path, const struct 
         return EXIT_NOT_ACQUIRED;
     case COORD_ERR_EXPIRED:
     case COORD_ERR_INSTANCE_GONE:
+    case COORD_ERR_NOT_HELD: /* any more: taken by force before we had it */
         fprintf(stderr, "coordctl: %s: not acquired: %s\n", path, coord_error_text(w->error));
         return EXIT_NOT_ACQUIRED;
     default:
@@ -73,28 +74,53 @@ static int not_acquired(const struct cell *cell, const char *path, const struct 
     }
 }
 
-static int lost(const char *path)
+/* How long it is certainly ours, by CLOCK_BOOTTIME, and whether it was taken from us: by
+ * force, or the session was killed. */
+struct belief {
+    int64_t until_ms;
+    bool taken, killed;
+};
+
+/* What is taken is not renewed any more, but it is ours until we let go of it or the
+ * lease ends. The command has as long to end as if the lease ran low now. */
+static void look(const struct cell *cell, struct belief *b)
 {
-    fprintf(stderr, "coordctl: %s: lost: the cell did not renew our lease in time\n", path);
+    if (b->taken)
+        return;
+    int64_t now_ms = signals_now_ms(); /* first: what is late is then on the safe side */
+    int64_t safe_ms = coord_session_safe_ms(cell->session);
+    if (safe_ms > 0) /* else that time has come, or the session is killed */
+        b->until_ms = now_ms + safe_ms;
+    b->killed = atomic_load(&cell->session_lost) && now_ms < b->until_ms;
+    b->taken = b->killed || atomic_load(&cell->lock_taken);
+    int64_t end_ms = now_ms + cell->ttl_ms / TERM_PART;
+    if (b->taken && end_ms < b->until_ms)
+        b->until_ms = end_ms;
+}
+
+static int lost(const struct cell *cell, const char *path, const struct belief *b)
+{
+    fprintf(stderr, "coordctl: %s: lost: %s\n", path,
+            b->killed                        ? "our session was killed"
+            : atomic_load(&cell->lock_taken) ? "it was taken by force"
+                                             : "the cell did not renew our lease in time");
     return EXIT_LOST;
 }
 
-static struct guard_order order_now(const struct cell *cell, const struct holding *h)
+static struct guard_order order_of(const struct cell *cell, const struct belief *b)
 {
-    int64_t now_ms = signals_now_ms(); /* first: what is late is then on the safe side */
-    int64_t safe_ms = now_ms + h->safe_ms(h->self);
-    return (struct guard_order){.term_ns = (safe_ms - cell->ttl_ms / TERM_PART) * NS_PER_MS,
-                                .kill_ns = (safe_ms - cell->ttl_ms / KILL_PART) * NS_PER_MS,
-                                .end_ns = (safe_ms - cell->ttl_ms / END_PART) * NS_PER_MS};
+    return (struct guard_order){.term_ns = (b->until_ms - cell->ttl_ms / TERM_PART) * NS_PER_MS,
+                                .kill_ns = (b->until_ms - cell->ttl_ms / KILL_PART) * NS_PER_MS,
+                                .end_ns = (b->until_ms - cell->ttl_ms / END_PART) * NS_PER_MS};
 }
 
 /* The command's code, or EXIT_LOST. It has ended when this returns, and so has
  * all of its group. */
 static int keep_with_child(const struct cell *cell, const struct holding *h,
-                           const struct arguments *a)
+                           const struct arguments *a, struct belief *b)
 {
     struct guard guard;
-    struct guard_order order = order_now(cell, h);
+    struct guard_order order = order_of(cell, b);
     int error = guard_start(&guard, a->child, a->contain, &order, h->sequencer(h->self), h->path);
     if (error != 0) {
         fprintf(stderr, "coordctl: %s: %s\n", a->child[0], strerror(error));
@@ -103,11 +129,12 @@ static int keep_with_child(const struct cell *cell, const struct holding *h,
     struct guard_end end;
     while (!guard_ended(&guard, &end)) {
         int taken = signals_wait(cell->ttl_ms / ORDER_PART);
-        order = order_now(cell, h);
+        look(cell, b);
+        order = order_of(cell, b);
         order.signal_number = signals_is_end(taken) ? taken : 0;
         guard_order(&guard, &order);
     }
-    return end.lost ? lost(h->path) : end.code;
+    return end.lost ? lost(cell, h->path, b) : end.code;
 }
 
 static void announce(const struct arguments *a, const struct holding *h)
@@ -123,15 +150,25 @@ static void announce(const struct arguments *a, const struct holding *h)
     (void)output_flush();
 }
 
-static int keep_until_told(const struct holding *h)
+static int keep_until_told(const struct cell *cell, const struct holding *h, struct belief *b)
 {
     for (;;) {
-        int64_t left_ms = h->safe_ms(h->self);
-        if (left_ms <= 0)
-            return lost(h->path);
+        look(cell, b);
+        int64_t left_ms = b->until_ms - signals_now_ms();
+        if (left_ms <= 0 || b->taken)
+            return lost(cell, h->path, b);
         if (signals_is_end(signals_wait(left_ms)))
             return EXIT_DONE;
     }
+}
+
+/* Whatever this comes to, the session's end releases it too. */
+static void let_go(struct cell *cell, const struct holding *h, const struct belief *b, int code)
+{
+    bool late = code == EXIT_LOST && !b->taken;
+    (void)h->release(h->self, late || b->killed ? 0 : cell->deadline_ms);
+    if (b->killed)
+        cell_end_killed(cell);
 }
 
 int hold_run(struct cell *cell, const struct arguments *a, const struct holding *holding)
@@ -142,14 +179,15 @@ int hold_run(struct cell *cell, const struct arguments *a, const struct holding 
     if (w.error != COORD_OK)
         return not_acquired(cell, holding->path, &w);
 
+    struct belief belief = {.until_ms = 0};
     int code;
+    look(cell, &belief);
     if (a->child != NULL) {
-        code = keep_with_child(cell, holding, a);
+        code = keep_with_child(cell, holding, a, &belief);
     } else {
         announce(a, holding);
-        code = keep_until_told(holding);
+        code = keep_until_told(cell, holding, &belief);
     }
-    /* Whatever this says, the session's end releases it too. */
-    (void)holding->release(holding->self, code == EXIT_LOST ? 0 : cell->deadline_ms);
+    let_go(cell, holding, &belief, code);
     return code;
 }

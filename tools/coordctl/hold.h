@@ -2,7 +2,8 @@
  * runs or until we are told to end, and give it back.
  *
  * The promise: by the time another client can be granted it, the command has
- * been killed, also if this program was killed or stopped meanwhile: guardian.h.
+ * been killed, also if this program was killed or stopped meanwhile (guardian.h), and
+ * if it is taken from us by force: then we let go of it when the command has ended.
  * What was lost is never held again by the same run: a lease that ran low has
  * ended the command, even if it recovers. What this does not reach is told in
  * docs/guardian.md. For that there is the sequencer.
@@ -18,11 +19,11 @@ struct holding {
     const char *path;
     coord_error (*acquire)(void *self, int64_t timeout_ms); /* blocks; in a thread of its own */
     const char *(*sequencer)(void *self);
-    int64_t (*safe_ms)(void *self);
     coord_error (*release)(void *self, int64_t deadline_ms);
 };
 
-/* The whole life of it; the session is open. Returns the exit code. */
+/* The whole life of it; the session is open, by cell_need_holding_session. Returns the
+ * exit code. */
 int hold_run(struct cell *cell, const struct arguments *a, const struct holding *holding);
 
 #endif

@@ -33,11 +33,6 @@ static const char *lock_sequencer(void *self)
     return coord_lock_sequencer(((struct lock_self *)self)->lock);
 }
 
-static int64_t lock_safe_ms(void *self)
-{
-    return coord_lock_safe_ms(((struct lock_self *)self)->lock);
-}
-
 static coord_error lock_release(void *self, int64_t deadline_ms)
 {
     return coord_unlock(((struct lock_self *)self)->lock, deadline_ms);
@@ -46,7 +41,7 @@ static coord_error lock_release(void *self, int64_t deadline_ms)
 int lock_hold(struct cell *cell, const struct arguments *a)
 {
     const char *path = a->operands[0];
-    int code = cell_need_session(cell);
+    int code = cell_need_holding_session(cell);
     if (code != EXIT_DONE)
         return code;
     struct lock_self self = {.options = options_of(a), .deadline_ms = a->deadline_ms};
@@ -54,8 +49,7 @@ int lock_hold(struct cell *cell, const struct arguments *a)
         coord_open(cell->session, path, COORD_CREATE | COORD_PARENTS, a->deadline_ms, &self.node);
     if (error != COORD_OK)
         return cell_refused(cell, path, error);
-    const struct holding holding = {&self,          path,         lock_acquire,
-                                    lock_sequencer, lock_safe_ms, lock_release};
+    const struct holding holding = {&self, path, lock_acquire, lock_sequencer, lock_release};
     code = hold_run(cell, a, &holding);
     coord_node_close(self.node);
     return code;
@@ -64,24 +58,20 @@ int lock_hold(struct cell *cell, const struct arguments *a)
 struct elect_self {
     coord_session *session;
     const char *path, *value;
+    coord_lock_options options;
     coord_election *election;
 };
 
 static coord_error elect_acquire(void *self, int64_t timeout_ms)
 {
     struct elect_self *e = self;
-    return coord_campaign(e->session, e->path, e->value, strlen(e->value), timeout_ms,
-                          &e->election);
+    return coord_campaign_with(e->session, e->path, e->value, strlen(e->value), &e->options,
+                               timeout_ms, &e->election);
 }
 
 static const char *elect_sequencer(void *self)
 {
     return coord_election_sequencer(((struct elect_self *)self)->election);
-}
-
-static int64_t elect_safe_ms(void *self)
-{
-    return coord_election_safe_ms(((struct elect_self *)self)->election);
 }
 
 static coord_error elect_release(void *self, int64_t deadline_ms)
@@ -92,12 +82,11 @@ static coord_error elect_release(void *self, int64_t deadline_ms)
 int lock_elect(struct cell *cell, const struct arguments *a)
 {
     const char *path = a->operands[0];
-    int code = cell_need_session(cell);
+    int code = cell_need_holding_session(cell);
     if (code != EXIT_DONE)
         return code;
     struct elect_self self = {
-        .session = cell->session, .path = path, .value = a->value != NULL ? a->value : ""};
-    const struct holding holding = {&self,           path,          elect_acquire,
-                                    elect_sequencer, elect_safe_ms, elect_release};
+        .session = cell->session, .path = path, .value = a->value, .options = options_of(a)};
+    const struct holding holding = {&self, path, elect_acquire, elect_sequencer, elect_release};
     return hold_run(cell, a, &holding);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tools/coordctl/agreement.h"
 #include "tools/coordctl/command.h"
 #include "tools/coordctl/memory.h"
 #include "tools/coordctl/output.h"
@@ -14,7 +15,6 @@
 enum {
     CONNECT_MS_MAX = 2000, /* who shall say how it is answers at once, or not at all */
     HASH_PAUSE_MS = 100,
-    HASH_SEEN_MAX = 1024,
     NS_PER_MS = 1000000,
 };
 
@@ -139,111 +139,45 @@ int status_show(struct cell *cell, const struct arguments *a)
 
 /* ---- hash ---- */
 
-/* What was said of one place in the log, by whom first. */
-struct seen {
-    uint64_t applied;
-    uint32_t id;
-    char hash[sizeof(((coord_member *)0)->state_hash)];
-};
-
-struct comparison {
-    struct seen seen[HASH_SEEN_MAX]; /* a ring: the latest are kept */
-    size_t next, count;
-    uint64_t compared; /* a bit for each member that was, or was compared with */
-    const struct seen *differs_from;
-    struct seen differs;
-};
-
-static bool has_hash(const coord_member *m)
-{
-    return m->state_hash[0] != '\0';
-}
-
-static uint64_t bit_of(uint32_t id)
-{
-    return UINT64_C(1) << (id % 64);
-}
-
-/* With what another said of the same place, now or before. */
-static void compare(struct comparison *c, const coord_member *m)
-{
-    bool known = false;
-    for (size_t i = 0; i < c->count; i++) {
-        const struct seen *other = &c->seen[i];
-        if (other->applied != m->applied)
-            continue;
-        known = known || other->id == m->id;
-        if (other->id == m->id)
-            continue;
-        c->compared |= bit_of(m->id) | bit_of(other->id);
-        if (strcmp(other->hash, m->state_hash) != 0) {
-            c->differs = (struct seen){.applied = m->applied, .id = m->id};
-            memcpy(c->differs.hash, m->state_hash, sizeof(c->differs.hash));
-            c->differs_from = other;
-        }
-        return;
-    }
-    if (known)
-        return;
-    struct seen *mine = &c->seen[c->next];
-    *mine = (struct seen){.applied = m->applied, .id = m->id};
-    memcpy(mine->hash, m->state_hash, sizeof(mine->hash));
-    c->next = (c->next + 1) % HASH_SEEN_MAX;
-    c->count += c->count < HASH_SEEN_MAX;
-}
-
-/* How many that were reached are not compared with any other yet. */
-static size_t compare_all(struct comparison *c, const coord_status *status)
-{
-    size_t open = 0;
-    for (size_t i = 0; i < status->members_count && c->differs_from == NULL; i++)
-        if (has_hash(&status->members[i]))
-            compare(c, &status->members[i]);
-    for (size_t i = 0; i < status->members_count; i++)
-        open += has_hash(&status->members[i]) && (c->compared & bit_of(status->members[i].id)) == 0;
-    return open;
-}
-
-static void hash_table(const coord_status *status, const struct comparison *c)
+static void hash_table(const coord_status *status, const struct agreement *c)
 {
     static const char *const titles[] = {"ID", "ADDRESS", "APPLIED", "HASH", "COMPARED"};
     struct table t;
     table_begin(&t, titles, sizeof(titles) / sizeof(titles[0]));
     for (size_t i = 0; i < status->members_count; i++) {
         const coord_member *m = &status->members[i];
-        bool compared = (c->compared & bit_of(m->id)) != 0;
+        bool compared = agreement_compared(c, m->id), reached = m->state_hash[0] != '\0';
         table_add(&t, "%" PRIu32, m->id);
         table_add(&t, "%s", m->address);
-        table_add_number(&t, m->applied, has_hash(m));
-        table_add(&t, "%s", has_hash(m) ? m->state_hash : "-");
-        table_add(&t, "%s", compared ? "yes" : has_hash(m) ? "no" : "not reached");
+        table_add_number(&t, m->applied, reached);
+        table_add(&t, "%s", reached ? m->state_hash : "-");
+        table_add(&t, "%s", compared ? "yes" : reached ? "no" : "not reached");
     }
     table_print(&t, stdout);
     table_release(&t);
-    if (c->differs_from != NULL)
-        printf("DIFFER  at %" PRIu64 ": member %" PRIu32 " has %s, member %" PRIu32 " has %s\n",
-               c->differs.applied, c->differs_from->id, c->differs_from->hash, c->differs.id,
-               c->differs.hash);
+    if (c->differs)
+        printf("DIFFER  at %" PRIu64 ": member %" PRIu32 " said %s, member %" PRIu32 " %s\n",
+               c->one.applied, c->one.id, c->one.hash, c->other.id, c->other.hash);
     else
         puts(c->compared != 0 ? "AGREE" : "UNDECIDED");
 }
 
-static void hash_json(const coord_status *status, const struct comparison *c)
+static void hash_json(const coord_status *status, const struct agreement *c)
 {
     cJSON *object = cJSON_CreateObject(), *members = cJSON_CreateArray();
     json_add_text(object, "result",
-                  c->differs_from != NULL ? "differ"
-                  : c->compared != 0      ? "agree"
-                                          : "undecided");
-    if (c->differs_from != NULL)
-        json_add_u64(object, "differ_at", c->differs.applied);
+                  c->differs         ? "differ"
+                  : c->compared != 0 ? "agree"
+                                     : "undecided");
+    if (c->differs)
+        json_add_u64(object, "differ_at", c->one.applied);
     for (size_t i = 0; i < status->members_count; i++) {
         const coord_member *m = &status->members[i];
         cJSON *member = cJSON_CreateObject();
         json_add_u64(member, "id", m->id);
         json_add_text(member, "address", m->address);
-        json_add_bool(member, "reached", has_hash(m));
-        json_add_bool(member, "compared", (c->compared & bit_of(m->id)) != 0);
+        json_add_bool(member, "reached", m->state_hash[0] != '\0');
+        json_add_bool(member, "compared", agreement_compared(c, m->id));
         json_add_u64(member, "applied", m->applied);
         json_add_text(member, "state_hash", m->state_hash);
         cJSON_AddItemToArray(members, member);
@@ -256,15 +190,15 @@ int status_hash(struct cell *cell, const struct arguments *a)
 {
     const int64_t end_ms = signals_now_ms() + a->deadline_ms;
     const struct timespec pause = {.tv_nsec = HASH_PAUSE_MS * NS_PER_MS};
-    struct comparison *c = memory_resize(NULL, 1, sizeof(*c));
-    *c = (struct comparison){0};
+    struct agreement *c = memory_resize(NULL, 1, sizeof(*c));
+    memset(c, 0, sizeof(*c));
     coord_status *status = NULL;
     int code;
     for (;;) {
         coord_status_free(status);
         status = NULL;
         code = ask_all(cell, a, &status);
-        if (code != EXIT_DONE || compare_all(c, status) == 0 || c->differs_from != NULL ||
+        if (code != EXIT_DONE || agreement_add(c, status) == 0 || c->differs ||
             signals_now_ms() + HASH_PAUSE_MS > end_ms)
             break;
         nanosleep(&pause, NULL);
@@ -274,9 +208,7 @@ int status_hash(struct cell *cell, const struct arguments *a)
             hash_json(status, c);
         else
             hash_table(status, c);
-        code = c->differs_from != NULL ? EXIT_REFUSED
-               : c->compared == 0      ? EXIT_UNREACHABLE
-                                       : EXIT_DONE;
+        code = c->differs ? EXIT_REFUSED : c->compared == 0 ? EXIT_UNREACHABLE : EXIT_DONE;
     }
     if (code == EXIT_UNREACHABLE && status != NULL)
         fputs("coordctl: no two servers could be compared in time\n", stderr);

@@ -15,11 +15,28 @@
  * Free functions accept NULL. No state is global to the process. A process must
  * not fork without exec while it has a client.
  *
+ * Ownership. Arguments are borrowed for the call; what is kept of them is copied. What
+ * a `ret_` argument hands out is the caller's, and its comment names what frees it;
+ * structs like coord_stat are values and need no freeing. Nobody may use an object while
+ * another thread frees it. Objects are freed in any order, but before their client is
+ * closed they are best closed from the inside out: locks, nodes, session, client.
+ *
+ * Memory. When it runs out the process ends (abort) with a line on stderr, as it does in
+ * gRPC, on which this library is built: no call reports it.
+ *
  * Deadlines. A call that changes something and whose deadline passes says
  * COORD_ERR_TIMEOUT if it was certainly not applied, COORD_ERR_MAYBE_APPLIED if
  * it may have been or still be; the library sees to it that it is not applied
  * twice. A call that only reads says COORD_ERR_TIMEOUT. While the session is in
  * jeopardy calls wait, at most until their deadline.
+ *
+ * Errors. COORD_ERR_INVALID names the argument in coord_error_detail(), and nothing was
+ * sent. Besides what its comment lists, each call that asks the cell may return
+ * COORD_ERR_TIMEOUT and COORD_ERR_MAYBE_APPLIED as above; COORD_ERR_EXPIRED, the session
+ * is gone, and the detail says whether a change may have been applied;
+ * COORD_ERR_CANCELLED, see coord_session_cancel(); COORD_ERR_THROTTLED, too much is under
+ * way (1024 changes and 4096 reads of a session, or what the cell can take): wait a
+ * moment; COORD_ERR_INTERNAL, a server answers what no server should.
  *
  * Source: M. Burrows, The Chubby lock service, OSDI 2006. Since 0.1. */
 #ifndef COORD_COORD_H
@@ -164,6 +181,11 @@ typedef struct coord_session_options {
         sizeof(coord_session_options), 12000, 45000, NULL, NULL, 10000, NULL, false \
     }
 
+/* Waits until the cell has opened a session, at most options->deadline_ms.
+ * @options      NULL for the defaults.
+ * @ret_session  owned, to coord_session_close().
+ * Returns COORD_OK; COORD_ERR_UNAVAILABLE, nobody led in time, and the detail has the last
+ * reason; COORD_ERR_QUOTA, the cell has as many sessions as it takes; COORD_ERR_INVALID. */
 COORD_API COORD_MUST_USE coord_error coord_session_open(coord_client *client,
                                                         const coord_session_options *options,
                                                         coord_session **ret_session);
@@ -178,6 +200,7 @@ COORD_API COORD_MUST_USE coord_error coord_session_attach(coord_client *client,
                                                           uint64_t id, const void *secret,
                                                           coord_session **ret_session);
 enum { COORD_SECRET_BYTES = 16 };
+/* Writes COORD_SECRET_BYTES. Keep it as secret as a password. */
 COORD_API void coord_session_secret(const coord_session *session, void *ret_secret);
 /* Ends it at the servers too (its locks pass on at once), waiting at most deadline_ms;
  * frees it in any case. What was opened in it must still be closed, before or
@@ -191,22 +214,27 @@ COORD_API coord_error coord_session_close(coord_session *session, int64_t deadli
  * background, as after a timeout, and says COORD_ERR_CANCELLED. Later calls are not
  * concerned. */
 COORD_API void coord_session_cancel(coord_session *session);
+/* Unique in the cell for ever; never 0. */
 COORD_API uint64_t coord_session_id(const coord_session *session);
+/* As of now: may say JEOPARDY a moment before the callback does. Does not block. */
 COORD_API coord_session_state coord_session_state_now(coord_session *session);
 /* Milliseconds for which the session is certainly live, from the moment of the
- * call; 0 in jeopardy or after. */
+ * call; 0 in jeopardy or after. Does not block. */
 COORD_API int64_t coord_session_safe_ms(coord_session *session);
 
 /* ---- nodes ---- */
 
+/* A revision counts the changes of the whole cell and never goes back; an instance or a
+ * generation is the revision of the change that made it. So a node made again has higher
+ * ones than before. */
 typedef struct coord_stat {
     size_t size; /* set by the library */
     uint64_t instance, content_generation, lock_generation, acl_generation, children_generation;
-    uint64_t modified_revision;
-    uint64_t created_ms, modified_ms; /* Unix time */
+    uint64_t modified_revision;       /* the highest of these */
+    uint64_t created_ms, modified_ms; /* Unix time, as the leader had it */
     uint32_t content_bytes, children_count;
-    uint64_t content_checksum;
-    uint64_t owner_session; /* of an ephemeral node, else 0 */
+    uint64_t content_checksum; /* XXH3, 64 bits */
+    uint64_t owner_session;    /* of an ephemeral node, else 0 */
     bool lock_exclusive, lock_shared;
     uint32_t lock_holders_count, lock_waiters_count;
     bool lock_delayed; /* a holder's session died: for its delay nobody more gets the lock */
@@ -221,39 +249,54 @@ enum {
 };
 
 /* A handle on the node as it is now: once that instance is deleted every call
- * fails with COORD_ERR_INSTANCE_GONE, also if the name is made again. */
+ * fails with COORD_ERR_INSTANCE_GONE, also if the name is made again.
+ * @flags     0, or COORD_CREATE with others of the above, but COORD_SEQUENTIAL.
+ * @ret_node  owned, to coord_node_close().
+ * Returns COORD_OK; COORD_ERR_NO_NODE, it or its parent is missing; with COORD_EXCLUSIVE
+ * COORD_ERR_NODE_EXISTS; COORD_ERR_EPHEMERAL, its parent is; COORD_ERR_QUOTA. */
 COORD_API COORD_MUST_USE coord_error coord_open(coord_session *session, const char *path,
                                                 uint32_t flags, int64_t deadline_ms,
                                                 coord_node **ret_node);
+/* Frees the handle; the node stays. Its lock must have been unlocked before. */
 COORD_API void coord_node_close(coord_node *node);
+/* As it is inside the cell, without /ls; lives as long as the handle. */
 COORD_API const char *coord_node_path(const coord_node *node);
 
 /* Conditions and choices of a write; 0 and NULL: none. */
 typedef struct coord_write_options {
     size_t size;
-    uint64_t if_content_generation;
-    const char *if_sequencer; /* the lock it names must be held still */
-    uint64_t if_instance;
-    uint32_t flags; /* COORD_CREATE, COORD_EPHEMERAL, COORD_PARENTS */
+    uint64_t if_content_generation; /* else COORD_ERR_BAD_GENERATION */
+    const char *if_sequencer;       /* the lock it names must be held still, else
+                                       COORD_ERR_STALE_SEQUENCER */
+    uint64_t if_instance;           /* else COORD_ERR_INSTANCE_GONE */
+    uint32_t flags;                 /* COORD_CREATE, COORD_EPHEMERAL, COORD_PARENTS */
 } coord_write_options;
 #define COORD_WRITE_OPTIONS_INIT                   \
     {                                              \
         sizeof(coord_write_options), 0, NULL, 0, 0 \
     }
 
-/* By name. @ret_content is NUL-terminated behind its length, to be freed with
- * coord_free; @ret_stat may be NULL. */
+/* By name. @ret_content is NUL-terminated behind its length (in bytes), to be freed with
+ * coord_free; @ret_stat may be NULL. COORD_ERR_NO_NODE. */
 COORD_API COORD_MUST_USE coord_error coord_get(coord_session *session, const char *path,
                                                int64_t deadline_ms, void **ret_content,
                                                size_t *ret_length, coord_stat *ret_stat);
 COORD_API COORD_MUST_USE coord_error coord_stat_get(coord_session *session, const char *path,
                                                     int64_t deadline_ms, coord_stat *ret_stat);
-/* Replace the content of a node that exists (or make it, with COORD_CREATE). */
+/* Replace the content of a node that exists (or make it, with COORD_CREATE).
+ * @content   @length bytes, at most as many as the cell is configured to take (256 KiB by
+ *            default, never more than 1 MiB), else COORD_ERR_TOO_LARGE; NULL if 0.
+ * @options   NULL for none.
+ * @ret_stat  of the node as this left it; may be NULL.
+ * Returns COORD_OK; COORD_ERR_NO_NODE; what the options' conditions say. */
 COORD_API COORD_MUST_USE coord_error coord_set(coord_session *session, const char *path,
                                                const void *content, size_t length,
                                                const coord_write_options *options,
                                                int64_t deadline_ms, coord_stat *ret_stat);
-/* Make a node that does not exist. */
+/* Make a node that does not exist. Arguments as of coord_set(); options->flags may have
+ * COORD_EPHEMERAL and COORD_PARENTS. Returns COORD_OK; COORD_ERR_NODE_EXISTS;
+ * COORD_ERR_NO_NODE, the parent is missing; COORD_ERR_EPHEMERAL, the parent is;
+ * COORD_ERR_QUOTA; COORD_ERR_STALE_SEQUENCER. */
 COORD_API COORD_MUST_USE coord_error coord_create(coord_session *session, const char *path,
                                                   const void *content, size_t length,
                                                   const coord_write_options *options,
@@ -263,6 +306,9 @@ COORD_API COORD_MUST_USE coord_error coord_create(coord_session *session, const 
 COORD_API COORD_MUST_USE coord_error coord_create_sequential(
     coord_session *session, const char *path, const void *content, size_t length,
     const coord_write_options *options, int64_t deadline_ms, coord_stat *ret_stat, char **ret_path);
+/* Returns COORD_OK; COORD_ERR_NO_NODE; COORD_ERR_NOT_EMPTY, it has children;
+ * COORD_ERR_LOCK_HELD, somebody holds its lock, or waits for it; what the options'
+ * conditions say. */
 COORD_API COORD_MUST_USE coord_error coord_delete(coord_session *session, const char *path,
                                                   const coord_write_options *options,
                                                   int64_t deadline_ms);
@@ -310,13 +356,15 @@ typedef struct coord_listing {
     bool more;         /* there are names behind the last one */
 } coord_listing;
 /* One page of children, behind the name @after (NULL: from the start); @limit 0:
- * as many as the server gives. To be freed with coord_listing_free. */
+ * as many as the server gives. To be freed with coord_listing_free. A name that is there
+ * all the time is on exactly one page. COORD_ERR_NO_NODE. */
 COORD_API COORD_MUST_USE coord_error coord_list(coord_session *session, const char *path,
                                                 const char *after, uint32_t limit,
                                                 int64_t deadline_ms, coord_listing **ret_listing);
 COORD_API void coord_listing_free(coord_listing *listing);
 
-/* The same through a handle, bound to its instance. */
+/* The same through a handle, bound to its instance: COORD_ERR_INSTANCE_GONE instead of
+ * COORD_ERR_NO_NODE. Who holds the node's lock through this handle may delete it. */
 COORD_API COORD_MUST_USE coord_error coord_node_get(coord_node *node, int64_t deadline_ms,
                                                     void **ret_content, size_t *ret_length,
                                                     coord_stat *ret_stat);
@@ -333,7 +381,9 @@ enum { COORD_TXN_PARTS_MAX = 128 };
 
 /* All or nothing, in one revision. First come the checks, then the changes, each in
  * the order in which they were added; each sees what those before it did. What is
- * added is copied. One thread at a time. */
+ * added is copied, and what is plainly wrong is refused when it is added, with
+ * COORD_ERR_INVALID or COORD_ERR_TOO_LARGE. One thread at a time.
+ * @ret_txn  owned, to coord_txn_free(); it may be committed more than once. */
 COORD_API COORD_MUST_USE coord_error coord_txn_new(coord_session *session, coord_txn **ret_txn);
 /* @instance 0: any. */
 COORD_API COORD_MUST_USE coord_error coord_txn_check_exists(coord_txn *txn, const char *path,
@@ -364,7 +414,8 @@ typedef struct coord_txn_result {
     coord_txn_node *nodes; /* one for each change, in order */
     size_t count;
 } coord_txn_result;
-/* Do it. What does not hold is what this returns; @ret_result (may be NULL) is set on
+/* Do it. What does not hold is what this returns, as the call for that one thing would;
+ * @ret_result (may be NULL) is set on
  * success, and also after a refusal if the cell said which part it was; set it to NULL
  * before. To be freed with coord_txn_result_free. */
 COORD_API COORD_MUST_USE coord_error coord_txn_commit(coord_txn *txn, int64_t deadline_ms,
@@ -509,10 +560,10 @@ COORD_API coord_error coord_unlock(coord_lock *lock, int64_t deadline_ms);
 /* The printable name of this grant; lives as long as the lock. */
 COORD_API const char *coord_lock_sequencer(const coord_lock *lock);
 /* Milliseconds for which this lock is certainly ours, from the moment of the
- * call: 0 in jeopardy or after it was lost. */
+ * call: 0 in jeopardy or after it was lost. Does not block. */
 COORD_API int64_t coord_lock_safe_ms(coord_lock *lock);
 /* Whether it is gone for ever: taken by force, or with its session. It must still be
- * unlocked, to be freed. */
+ * unlocked, to be freed. Does not block. */
 COORD_API bool coord_lock_lost(coord_lock *lock);
 /* Ask the cell whether the lock that @sequencer names is held still: COORD_OK, or
  * COORD_ERR_STALE_SEQUENCER. */
@@ -634,6 +685,7 @@ COORD_API COORD_MUST_USE coord_error coord_campaign_with(coord_session *session,
                                                          coord_election **ret_election);
 /* Give leadership up and clear the value; frees @election in any case. */
 COORD_API coord_error coord_resign(coord_election *election, int64_t deadline_ms);
+/* As coord_lock_sequencer and coord_lock_safe_ms, of the lock that is the leadership. */
 COORD_API const char *coord_election_sequencer(const coord_election *election);
 COORD_API int64_t coord_election_safe_ms(coord_election *election);
 /* Who leads: its value (free with coord_free, NUL-terminated behind its length)
@@ -687,7 +739,8 @@ typedef struct coord_status {
     coord_member *members;
     size_t members_count;
 } coord_status;
-/* Asks every member of itself; needs no session. */
+/* Asks every member of itself; needs no session. To be freed with coord_status_free.
+ * COORD_ERR_UNAVAILABLE: none answered within @deadline_ms. */
 COORD_API COORD_MUST_USE coord_error coord_status_get(coord_client *client, int64_t deadline_ms,
                                                       coord_status **ret_status);
 COORD_API void coord_status_free(coord_status *status);
@@ -717,7 +770,9 @@ typedef struct coord_lock_listing {
     bool more;
     uint64_t revision; /* of the page */
 } coord_lock_listing;
-/* Locks held or waited for at @path and below, behind the path @after. */
+/* Locks held or waited for at @path and below, behind the path @after (NULL: from the
+ * start); @limit 0: as many as the server gives. To be freed with coord_lock_listing_free.
+ * It is no error if there is no such node. */
 COORD_API COORD_MUST_USE coord_error coord_locks(coord_session *session, const char *path,
                                                  const char *after, uint32_t limit,
                                                  int64_t deadline_ms,
@@ -725,7 +780,9 @@ COORD_API COORD_MUST_USE coord_error coord_locks(coord_session *session, const c
 COORD_API void coord_lock_listing_free(coord_lock_listing *listing);
 
 typedef struct coord_session_info {
-    uint64_t session, opened_ms, lease_left_ms;
+    uint64_t session;
+    uint64_t opened_ms;     /* Unix time */
+    uint64_t lease_left_ms; /* as the leader sees it */
     uint32_t ttl_ms, pid, ephemerals_count, locks_count, waits_count;
     char *host, *principal;
     bool killed; /* by coord_session_kill: ends when its library agrees, or with its lease */
@@ -736,6 +793,8 @@ typedef struct coord_session_listing {
     bool more;
     uint64_t revision; /* of the page */
 } coord_session_listing;
+/* Those with an id above @after, in the order of their ids; @limit as of coord_locks. To be
+ * freed with coord_session_listing_free. */
 COORD_API COORD_MUST_USE coord_error coord_sessions(coord_session *session, uint64_t after,
                                                     uint32_t limit, int64_t deadline_ms,
                                                     coord_session_listing **ret_listing);

@@ -43,7 +43,7 @@ coord_error coord_campaign_with(coord_session *session, const char *path, const 
         return fail(COORD_ERR_INVALID, "ret_election: is NULL");
     if (timeout_ms < COORD_FOREVER)
         return fail(COORD_ERR_INVALID, "timeout_ms: is negative");
-    coord_error e = check_content(value, length);
+    coord_error e = check_content("value", value, length);
     if (e != COORD_OK)
         return e;
     int64_t start_ns = now_ns();

@@ -1,5 +1,5 @@
 /* arena.c - see arena.h. */
-#include "coordd/state/arena.h"
+#include "libcoord/base/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>
@@ -8,10 +8,7 @@
 #include "libcoord/base/check.h"
 #include "libcoord/base/units.h"
 
-enum {
-    ARENA_CHUNK_BYTES_MIN = 16 * KIB,
-    ARENA_CHUNK_BYTES_KEPT = MIB, /* a reset arena holds on to at most this much */
-};
+enum { ARENA_CHUNK_BYTES_MIN = 16 * KIB };
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -19,9 +16,14 @@ struct arena_chunk {
     alignas(max_align_t) uint8_t data[];
 };
 
+void arena_init_small(struct arena *a, size_t max_bytes, size_t kept_bytes_max)
+{
+    *a = (struct arena){.max_bytes = max_bytes, .kept_bytes_max = kept_bytes_max};
+}
+
 void arena_init(struct arena *a, size_t max_bytes)
 {
-    *a = (struct arena){.max_bytes = max_bytes};
+    arena_init_small(a, max_bytes, ARENA_KEPT_BYTES_MAX);
 }
 
 static void free_chunks(struct arena *a)
@@ -52,11 +54,10 @@ static void add_chunk(struct arena *a, size_t size)
 void arena_reset(struct arena *a)
 {
     /* More than one chunk, or one too large: next time one of the right size. */
-    if (a->chunks != NULL &&
-        (a->chunks->next != NULL || a->chunks->size > ARENA_CHUNK_BYTES_KEPT)) {
+    if (a->chunks != NULL && (a->chunks->next != NULL || a->chunks->size > a->kept_bytes_max)) {
         size_t wanted = a->taken_bytes;
         free_chunks(a);
-        if (wanted <= ARENA_CHUNK_BYTES_KEPT / 2)
+        if (wanted <= a->kept_bytes_max / 2)
             add_chunk(a, wanted * 2);
     }
     a->used = 0;

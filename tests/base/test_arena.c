@@ -1,5 +1,5 @@
-/* test_state_arena.c - memory that is given back all at once. */
-#include "coordd/state/arena.h"
+/* test_arena.c - memory that is given back all at once. */
+#include "libcoord/base/arena.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -54,12 +54,30 @@ static void test_arena__large_pieces_go_back_to_the_system(void)
     arena_release(&a);
 }
 
+static void test_arena__a_small_one_keeps_little(void)
+{
+    struct arena a;
+    arena_init_small(&a, SIZE_MAX, 64 * 1024);
+    for (int i = 0; i < 3; i++)
+        (void)arena_take(&a, 10000);
+    arena_reset(&a);
+    struct arena_chunk *kept = a.chunks;
+    CU_ASSERT_PTR_NOT_NULL(kept);
+    (void)arena_take(&a, 40000); /* as much as was kept has room */
+    CU_ASSERT_PTR_EQUAL(a.chunks, kept);
+    (void)arena_take(&a, 40000);
+    arena_reset(&a);
+    CU_ASSERT_PTR_NULL(a.chunks);
+    arena_release(&a);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_arena__what_is_taken_is_apart_and_aligned),
         TEST(test_arena__gives_nothing_beyond_its_bound),
         TEST(test_arena__large_pieces_go_back_to_the_system),
+        TEST(test_arena__a_small_one_keeps_little),
     };
-    return run_suite("state arena", cases, sizeof cases / sizeof cases[0], argc, argv);
+    return run_suite("arena", cases, sizeof cases / sizeof cases[0], argc, argv);
 }
