@@ -192,7 +192,7 @@ static void test_failover__a_stopped_leader_is_left(void)
     coord_client_close(client);
 }
 
-/* Before, 108 ms of 2 s were left; now it is half of them on a machine that is idle. */
+/* With the patience of a long lease 108 ms of 2 s are left; it is to be about half. */
 static void test_failover__a_stopped_leader_leaves_a_short_lease_time_to_spare(void)
 {
     enum { TTL_MS = 2000, SPARE_MS = TTL_MS / 6 };
