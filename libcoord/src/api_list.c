@@ -40,14 +40,15 @@ static void take_children(void *context, const Coord__V1__Answer *answer)
     *ret = l;
 }
 
-coord_error coord_list(coord_session *session, const char *path, const char *after, uint32_t limit,
-                       int64_t deadline_ms, coord_listing **ret_listing)
+coord_error listing_ask(struct coord_client *client, const char *path, const char *after,
+                        uint32_t limit, listing_asker *ask, void *context,
+                        coord_listing **ret_listing)
 {
     char *inside = NULL;
     coord_listing *listing = NULL;
-    coord_error e = begin(session, deadline_ms, ret_listing);
-    if (e == COORD_OK)
-        e = path_take(session->client, "path", path, &inside);
+    if (after != NULL && strchr(after, '/') != NULL)
+        return fail(COORD_ERR_INVALID, "after: is not a name");
+    coord_error e = path_take(client, "path", path, &inside);
     if (e != COORD_OK)
         return e;
     Coord__V1__List m = COORD__V1__LIST__INIT;
@@ -58,18 +59,19 @@ coord_error coord_list(coord_session *session, const char *path, const char *aft
     m.limit = limit;
     read.op_case = COORD__V1__READ__OP_LIST;
     read.list = &m;
-    if (after != NULL && strchr(after, '/') != NULL) {
-        e = fail(COORD_ERR_INVALID, "after: is not a name");
-    } else {
-        struct call call = call_begin(session, deadline_ms);
-        e = call_read(&call, &read, take_children, &listing);
-    }
+    e = ask(context, &read, take_children, &listing);
     free(inside);
     if (e == COORD_OK && listing == NULL)
         e = call_odd_answer();
     if (e == COORD_OK)
         *ret_listing = listing;
     return e;
+}
+
+coord_error coord_list(coord_session *session, const char *path, const char *after, uint32_t limit,
+                       int64_t deadline_ms, coord_listing **ret_listing)
+{
+    return coord_list_with(session, path, after, limit, NULL, deadline_ms, ret_listing);
 }
 
 void coord_listing_free(coord_listing *listing)

@@ -129,3 +129,32 @@ coord_error coord_stat_get_with(coord_session *session, const char *path,
         *ret_revision = shown.revision;
     return COORD_OK;
 }
+
+struct listing_call {
+    coord_session *session;
+    const coord_read_options *options;
+    int64_t deadline_ms;
+};
+
+static coord_error ask_listing(void *context, Coord__V1__Read *read, call_take *take,
+                               void *take_context)
+{
+    const struct listing_call *l = context;
+    return ask(l->session, read, l->options, l->deadline_ms, take, take_context);
+}
+
+coord_error coord_list_with(coord_session *session, const char *path, const char *after,
+                            uint32_t limit, const coord_read_options *options, int64_t deadline_ms,
+                            coord_listing **ret_listing)
+{
+    struct listing_call l = {session, or_default(options), deadline_ms};
+    detail_clear();
+    if (session == NULL || ret_listing == NULL)
+        return fail(COORD_ERR_INVALID, "%s: is NULL", session == NULL ? "session" : "ret_listing");
+    coord_error e = check_deadline(deadline_ms);
+    if (e == COORD_OK)
+        e = check(l.options);
+    if (e != COORD_OK)
+        return e;
+    return listing_ask(session->client, path, after, limit, ask_listing, &l, ret_listing);
+}

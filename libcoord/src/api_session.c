@@ -122,7 +122,8 @@ static coord_error wait_open(struct coord_session *s)
     else if (!s->opened && s->state == COORD_SESSION_EXPIRED)
         e = COORD_ERR_EXPIRED;
     else if (!s->opened)
-        e = fail(COORD_ERR_UNAVAILABLE, "no leader answered in time: %.200s", s->why);
+        e = fail(COORD_ERR_UNAVAILABLE, "no leader answered in time%s%.200s",
+                 s->why[0] != '\0' ? ": " : "", s->why);
     pthread_mutex_unlock(&s->mutex);
     return e;
 }

@@ -4,6 +4,16 @@
 
 #include "libcoord/src/inner.h"
 
+static coord_error ask(struct coord_client *client, Coord__V1__Read *read, int64_t deadline_ms,
+                       call_take *take, void *context)
+{
+    Coord__V1__ExecuteRequest request = COORD__V1__EXECUTE_REQUEST__INIT;
+    read->freshness = COORD__V1__FRESHNESS__STALE;
+    request.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_READ;
+    request.read = read;
+    return unary_any(client, &request, deadline_ms, take, context);
+}
+
 coord_error coord_get_stale(coord_client *client, const char *path, int64_t deadline_ms,
                             void **ret_content, size_t *ret_length, coord_stat *ret_stat,
                             uint64_t *ret_revision)
@@ -23,14 +33,10 @@ coord_error coord_get_stale(coord_client *client, const char *path, int64_t dead
     struct content content = {.data = NULL};
     Coord__V1__Get m = COORD__V1__GET__INIT;
     Coord__V1__Read read = COORD__V1__READ__INIT;
-    Coord__V1__ExecuteRequest request = COORD__V1__EXECUTE_REQUEST__INIT;
     m.path = inside;
-    read.freshness = COORD__V1__FRESHNESS__STALE;
     read.op_case = COORD__V1__READ__OP_GET;
     read.get = &m;
-    request.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_READ;
-    request.read = &read;
-    e = unary_any(client, &request, deadline_ms, content_take, &content);
+    e = ask(client, &read, deadline_ms, content_take, &content);
     free(inside);
     if (e != COORD_OK)
         return e;
@@ -43,4 +49,29 @@ coord_error coord_get_stale(coord_client *client, const char *path, int64_t dead
     if (ret_revision != NULL)
         *ret_revision = content.revision;
     return COORD_OK;
+}
+
+struct listing_call {
+    coord_client *client;
+    int64_t deadline_ms;
+};
+
+static coord_error ask_listing(void *context, Coord__V1__Read *read, call_take *take,
+                               void *take_context)
+{
+    const struct listing_call *l = context;
+    return ask(l->client, read, l->deadline_ms, take, take_context);
+}
+
+coord_error coord_list_stale(coord_client *client, const char *path, const char *after,
+                             uint32_t limit, int64_t deadline_ms, coord_listing **ret_listing)
+{
+    struct listing_call l = {client, deadline_ms};
+    detail_clear();
+    if (client == NULL || ret_listing == NULL)
+        return fail(COORD_ERR_INVALID, "%s: is NULL", client == NULL ? "client" : "ret_listing");
+    coord_error e = check_deadline(deadline_ms);
+    if (e != COORD_OK)
+        return e;
+    return listing_ask(client, path, after, limit, ask_listing, &l, ret_listing);
 }

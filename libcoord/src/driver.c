@@ -235,7 +235,8 @@ static void stream_end(void *owner, struct stream *stream, const char *why)
     struct coord_session *s = owner;
     pthread_mutex_lock(&s->mutex);
     if (s->stream == stream) {
-        (void)snprintf(s->why, sizeof s->why, "%s", why);
+        (void)snprintf(s->why, sizeof s->why, "%.80s: %.160s", s->conn->text,
+                       why[0] != '\0' ? why : "it does not lead");
         leave(s);
         struct client_event event = {.kind = CLIENT_EVENT_LINK_DOWN, .link = s->link};
         session_step(s, &event);

@@ -230,6 +230,13 @@ void session_keepalive(struct coord_client *c, const Coord__V1__KeepAliveReply *
 /* Runs under session.mutex, in whatever thread: copies what it needs. */
 typedef void call_take(void *context, const Coord__V1__Answer *answer);
 
+/* The page of a listing that `ask` gets. */
+typedef coord_error listing_asker(void *context, Coord__V1__Read *read, call_take *take,
+                                  void *take_context);
+coord_error listing_ask(struct coord_client *client, const char *path, const char *after,
+                        uint32_t limit, listing_asker *ask, void *context,
+                        coord_listing **ret_listing);
+
 struct waiter {
     struct list link;
     /* Instead of all below, if it is no thread that waits. session.mutex is held. */

@@ -9,7 +9,7 @@ static bool says(const char *details, const char *phrase)
     return strstr(details, phrase) != NULL;
 }
 
-void unary_reason(grpc_status_code status, grpc_slice details, char why[DETAIL_BYTES])
+void reason_of(grpc_status_code status, grpc_slice details, char why[DETAIL_BYTES])
 {
     char text[DETAIL_BYTES];
     size_t length = GRPC_SLICE_LENGTH(details);

@@ -4,7 +4,7 @@
 
 #include "libcoord/src/inner.h"
 
-/* Of a call that ended without an answer. */
-void unary_reason(grpc_status_code status, grpc_slice details, char why[DETAIL_BYTES]);
+/* Of a call or stream that ended; "" if the server had nothing to say. */
+void reason_of(grpc_status_code status, grpc_slice details, char why[DETAIL_BYTES]);
 
 #endif

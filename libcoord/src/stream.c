@@ -16,8 +16,9 @@
 
 #include "libcoord/base/check.h"
 #include "libcoord/src/inner.h"
+#include "libcoord/src/reason.h"
 
-enum { STREAM_MESSAGE_BYTES_MAX = CLIENT_SESSION_SEND_BYTES_MAX, WHY_BYTES = 200 };
+enum { STREAM_MESSAGE_BYTES_MAX = CLIENT_SESSION_SEND_BYTES_MAX };
 
 struct chunk {
     struct list link;
@@ -244,10 +245,8 @@ static void on_status(struct tag *tag, bool ok)
     bool dropped = s->dropped;
     pthread_mutex_unlock(&s->mutex);
     if (!dropped) {
-        char why[WHY_BYTES];
-        int length = (int)GRPC_SLICE_LENGTH(s->details);
-        (void)snprintf(why, sizeof why, "%.*s (gRPC status %d)", length < 160 ? length : 160,
-                       (const char *)GRPC_SLICE_START_PTR(s->details), (int)s->status);
+        char why[DETAIL_BYTES];
+        reason_of(s->status, s->details, why);
         s->calls->end(s->owner, s, why);
     }
     pthread_mutex_lock(&s->mutex);

@@ -40,7 +40,7 @@ static void on_done(struct tag *tag, bool ok)
         r->answered = true;
         grpc_slice_unref(joined);
     } else {
-        unary_reason(u->status, u->details, r->why);
+        reason_of(u->status, u->details, r->why);
     }
     grpc_byte_buffer_destroy(u->received);
     grpc_metadata_array_destroy(&u->initial);

@@ -225,6 +225,24 @@ class ShellNodes(unittest.TestCase):
                 self.assertIn(f"127.0.0.1:{port}: connection refused", message)
                 self.assertNotIn("ipv4", message)
 
+    def test_what_is_wrong_is_said_once_and_in_the_words_of_the_command(self):
+        self.cell.ok("mkdir", "-p", "/words/a")
+        for arguments, said in (
+                (["get", "/words/none"], "/words/none: no such node"),
+                (["put", "/words/b/c", "x"], "/words/b/c: no such node (no such parent)"),
+                (["mkdir", "/words"], "/words: node exists already"),
+                (["rm", "/words"], "/words: the node has children"),
+                (["get", "words"], "words: invalid argument (does not begin with /)"),
+                (["get", ""], "invalid argument (path: does not begin with /)"),
+                (["put", "/words", "x", "--if-gen", "1"],
+                 "/words: generation is not the expected one (--if-gen: is another)"),
+                (["watch", "/words", "--from", "9999999"],
+                 "/words: invalid argument (--from: is still to come)"),
+                (["step-down", "--to", "9"],
+                 "step-down: invalid argument (--to: is not another member)")):
+            with self.subTest(arguments):
+                self.assertEqual(self.cell.ctl(*arguments).stderr, f"coordctl: {said}\n")
+
     def test_status_does_not_wait_long_for_nobody(self):
         port = cell.free_ports(2)
         addresses = [f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}"]

@@ -148,6 +148,11 @@ create --sequential /t/n-
         self.assertRegex(done.stderr, r"^coordctl: as of revision \d+\n$")
         self.assertGreaterEqual(self.cell.json("stat", "--stale", "/fresh")["revision"], revision)
         self.assertEqual(self.cell.ctl("get", "--stale", "--quorum", "/fresh").returncode, 2)
+        self.cell.ok("put", "/fresh/child", "w")
+        self.assertEqual(self.cell.ok("ls", "--quorum", "/fresh"), "child\n")
+        cell.until(lambda: self.cell.ok("ls", "--stale", "-R", "/fresh") == "/fresh/child\n", 10,
+                   "all servers list it")
+        self.assertTrue(self.cell.json("ls", "--stale", "-l", "/fresh")["stale"])
         self.assertEqual(self.cell.ctl("get", "--stale", "/not-there").returncode, 1)
 
     def test_all_servers_agree(self):
@@ -172,8 +177,13 @@ class Minority(unittest.TestCase):
             status = own.json("status")
             self.assertEqual([m["role"] for m in status["members"]].count("unreachable"), 3)
             self.assertEqual([m["pid"] for m in status["members"]][:3], [None] * 3)
-            self.assertEqual(own.ctl("get", "--deadline", "1s", "/left").returncode, 69)
+            done = own.ctl("get", "--deadline", "1s", "/left")
+            self.assertEqual(done.returncode, 69)
+            self.assertRegex(done.stderr, r"no leader answered in time"
+                             r"(: 127\.0\.0\.1:\d+: (connection refused|it does not lead))?\)")
+            self.assertNotIn("gRPC", done.stderr)
             self.assertEqual(own.ok("get", "--stale", "/left"), "v\n")
+            self.assertIn("left\n", own.ok("ls", "--stale", "/"))
             said = own.ok("hash")
             self.assertEqual(said.count("not reached"), 3)
             self.assertTrue(said.endswith("AGREE\n"))

@@ -192,6 +192,34 @@ static void test_failover__a_stopped_leader_is_left(void)
     coord_client_close(client);
 }
 
+/* With the patience of a long lease 108 ms of 2 s are left; it is to be about half. */
+static void test_failover__a_stopped_leader_leaves_a_short_lease_time_to_spare(void)
+{
+    enum { TTL_MS = 2000, SPARE_MS = TTL_MS / 6 };
+    coord_client *client = open_client();
+    struct states states = {0, 0, 0};
+    coord_session_options o = COORD_SESSION_OPTIONS_INIT;
+    o.ttl_ms = TTL_MS;
+    o.callback = note_state;
+    o.context = &states;
+    coord_session *s = NULL;
+    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, &o, &s), COORD_OK);
+    uint32_t leader = wait_for_leader(client);
+    int64_t least_ms = TTL_MS, until_ms = now_ms() + 2 * TTL_MS;
+    cell_signal(&cell, leader, SIGSTOP);
+    while (now_ms() < until_ms) {
+        int64_t safe_ms = coord_session_safe_ms(s);
+        least_ms = safe_ms < least_ms ? safe_ms : least_ms;
+        sleep_ms(5);
+    }
+    cell_signal(&cell, leader, SIGCONT);
+    printf(" %d ms to spare ", (int)least_ms);
+    CU_ASSERT(least_ms >= SPARE_MS);
+    CU_ASSERT_EQUAL(states.jeopardy, 0);
+    CU_ASSERT_EQUAL(coord_session_close(s, DEADLINE_MS), COORD_OK);
+    coord_client_close(client);
+}
+
 /* ---- locks and watches ---- */
 
 struct seen {
@@ -339,6 +367,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST(test_failover__writes_are_applied_once_while_leaders_are_killed),
         TEST(test_failover__a_stopped_leader_is_left),
+        TEST(test_failover__a_stopped_leader_leaves_a_short_lease_time_to_spare),
         TEST(test_failover__locks_waits_and_watches_outlive_the_leader),
         TEST(test_failover__a_session_outlives_the_death_of_all_servers),
         TEST(test_failover__without_a_cell_a_session_expires_after_its_grace),

@@ -159,6 +159,10 @@ void player_answered(struct client *c, const struct client_effect *e)
     }
     struct call call = p->calls[at];
     p->calls[at] = p->calls[--p->calls_count];
+    if (c->state == CLIENT_SESSION_JEOPARDY && e->status == ERR_OK)
+        journal_fail(&s->journal, VERDICT_SAFETY,
+                     "client %" PRIu32 " is told in jeopardy that call #%" PRIu64 " is done",
+                     c->index, call.token);
     uint64_t revision = e->answer != NULL ? e->answer->revision : 0;
     journal_mix(&s->journal, 128 + (uint64_t)e->status, revision);
     journal_trace(&s->journal, "c%" PRIu32 " #%" PRIu64 " %s %s: %s, revision %" PRIu64, c->index,

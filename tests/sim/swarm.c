@@ -165,6 +165,36 @@ static void draw_deposed(struct swarm *s, struct prng *p)
     s->delay_us = spread(p, 50, 2000);
     s->delay_spread_us = spread(p, 50, 2000);
     s->weight_get += s->weight_put;
+    if (often(p, 50))
+        return;
+    /* It takes long to notice, and its clients as long to find another. */
+    s->lease_ms = between(p, 800, 2500);
+    s->cut_every_ms = between(p, 2000, 5000);
+    s->cut_ms = between(p, 2000, 8000);
+    s->client_silence_ms = between(p, 3000, 8000);
+    s->client_pause_ms = s->ttl_max_ms + 500;
+    s->client_pause_every_ms = between(p, 2000, 6000);
+}
+
+/* Messages that outlive the reign they belong to, and leaders that come back: for
+ * what must be told apart by its ballot. */
+static void draw_slow_network(struct swarm *s, struct prng *p)
+{
+    s->members = between(p, 3, 5);
+    s->dead_at_end = 0;
+    s->lease_ms = between(p, 100, 400);
+    s->delay_us = spread(p, 50, 5000);
+    s->delay_spread_us = spread(p, 50, 5000);
+    s->loss_ppm = between(p, 50000, 300000);
+    s->tail_ppm = s->reorder_ppm = between(p, 20000, 300000);
+    s->tail_us = between(p, 10000, 400000);
+    s->reorder_us = between(p, 100000, 2000000);
+    s->commit_us = spread(p, 1000, 30000);
+    s->commit_spread_us = spread(p, 1000, 60000);
+    s->stall_every_ms = between(p, 300, 2000);
+    s->stall_ms = between(p, 200, 1500);
+    s->crash_every_ms = s->power_every_ms = s->blackout_every_ms = s->flap_every_ms = 0;
+    s->leader_bias_ppm = 900000;
 }
 
 /* Large ones are never reached: then the log is all there is. */
@@ -202,6 +232,8 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_clocks(s, &p);
     draw_processes(s, &p);
     uint64_t kind = prng_below(&p, 100);
+    if (kind >= 15 && kind < 25)
+        draw_slow_network(s, &p);
     if (kind < 15)
         draw_deposed(s, &p);
     if (kind < 8)

@@ -59,26 +59,52 @@ static void print_printable(const char *text)
     }
 }
 
-/* What the detail says of the path is said of the subject already. */
-static const char *without_path(const char *detail)
+/* The library and the servers name their own arguments: whoever types a command knows
+ * others. What is said of the path is said of the subject. */
+static const char *in_our_words(const char *subject, const char *detail, const char **ret_argument)
 {
-    static const char path[] = "path: ";
-    return strncmp(detail, path, sizeof(path) - 1) == 0 ? detail + sizeof(path) - 1 : detail;
+    static const struct {
+        const char *theirs, *ours;
+    } words[] = {
+        {"path: ", ""},
+        {"content_generation: ", "--if-gen: "},
+        {"options: if_sequencer: ", "--if-seq: "},
+        {"known_revision: ", "--from: "},
+        {"to: ", "--to: "},
+    };
+    *ret_argument = "";
+    for (size_t i = subject[0] == '\0' ? 1 : 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t length = strlen(words[i].theirs);
+        if (strncmp(detail, words[i].theirs, length) != 0)
+            continue;
+        *ret_argument = words[i].ours;
+        return detail + length;
+    }
+    return detail;
+}
+
+static void print_reason(const char *subject, const char *text, const char *detail)
+{
+    const char *argument;
+    detail = in_our_words(subject, detail, &argument);
+    if (strstr(text, detail) != NULL) { /* it is empty, or says nothing more */
+        fputs(text, stderr);
+        return;
+    }
+    bool is_more = strstr(detail, text) != NULL;
+    fprintf(stderr, "%s%s%s", is_more ? "" : text, is_more ? "" : " (", argument);
+    print_printable(detail);
+    fputs(is_more ? "" : ")", stderr);
 }
 
 int cell_refused_with(const struct cell *cell, const char *subject, coord_error error,
                       const char *detail)
 {
     int code = cell_exit_code(error);
-    detail = without_path(detail);
     fputs("coordctl: ", stderr);
     print_printable(subject);
-    fprintf(stderr, "%s%s", subject[0] != '\0' ? ": " : "", coord_error_text(error));
-    if (detail[0] != '\0') {
-        fputs(" (", stderr);
-        print_printable(detail);
-        fputc(')', stderr);
-    }
+    fputs(subject[0] != '\0' ? ": " : "", stderr);
+    print_reason(subject, coord_error_text(error), detail);
     fputc('\n', stderr);
     if (code == EXIT_UNREACHABLE)
         fprintf(stderr, "coordctl: no answer in time from the cell at %s\n", cell->endpoints);
@@ -137,7 +163,7 @@ static int need_session(struct cell *cell, bool holding)
     options.on_loss = lock_taken;
     options.lets_go_late = holding;
     coord_error error = coord_session_open(cell->client, &options, &cell->session);
-    return error == COORD_OK ? EXIT_DONE : cell_refused(cell, "session", error);
+    return error == COORD_OK ? EXIT_DONE : cell_refused(cell, "", error);
 }
 
 int cell_need_session(struct cell *cell)

@@ -27,9 +27,9 @@ const struct command commands[] = {
     {"ls",
      "the children of a node",
      "With -R each is shown by its path. Every page of a long listing is consistent in\n"
-     "itself; a name that is there throughout appears exactly once.\n",
+     "itself; a name that is there throughout appears exactly once.\n" READS_LATE,
      "ls -l /app",
-     {"PATH", TAKES_LONG | TAKES_RECURSIVE_LIST, 1, 1, false},
+     {"PATH", TAKES_LONG | TAKES_RECURSIVE_LIST | TAKES_FRESHNESS, 1, 1, false},
      false,
      node_list},
     {"tree",

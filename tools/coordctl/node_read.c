@@ -34,10 +34,10 @@ static int read_node(struct cell *cell, const struct arguments *a, struct readin
 }
 
 /* Of what may be old it is told how old; not on standard output, which is the content's. */
-static void say_revision(const struct arguments *a, const struct reading *r)
+static void say_revision(const struct arguments *a, uint64_t revision)
 {
     if (a->stale && a->format != OUTPUT_JSON)
-        fprintf(stderr, "coordctl: as of revision %" PRIu64 "\n", r->revision);
+        fprintf(stderr, "coordctl: as of revision %" PRIu64 "\n", revision);
 }
 
 static cJSON *reading_json(const struct arguments *a, const struct reading *r, bool with_content)
@@ -65,7 +65,7 @@ int node_get(struct cell *cell, const struct arguments *a)
         bool ended = r.length == 0 || ((const char *)r.content)[r.length - 1] == '\n';
         if (a->format == OUTPUT_TABLE && !ended)
             putchar('\n');
-        say_revision(a, &r);
+        say_revision(a, r.revision);
     }
     coord_free(r.content);
     return EXIT_DONE;
@@ -106,7 +106,7 @@ int node_stat(struct cell *cell, const struct arguments *a)
         json_finish(reading_json(a, &r, false), false, stdout);
     } else {
         print_stat(a->operands[0], &r.stat);
-        say_revision(a, &r);
+        say_revision(a, r.revision);
     }
     coord_free(r.content);
     return EXIT_DONE;
@@ -169,13 +169,23 @@ static void add_entry(struct listing *l, const char *folder, const coord_entry *
         free(path);
 }
 
+static coord_error list_page(struct cell *cell, const struct arguments *a, const char *folder,
+                             const char *after, coord_listing **ret)
+{
+    coord_read_options options = COORD_READ_OPTIONS_INIT;
+    options.freshness = a->quorum ? COORD_QUORUM : COORD_LEASE;
+    if (a->stale)
+        return coord_list_stale(cell->client, folder, after, 0, a->deadline_ms, ret);
+    return coord_list_with(cell->session, folder, after, 0, &options, a->deadline_ms, ret);
+}
+
 static coord_error list_folder(struct cell *cell, struct listing *l, const char *folder)
 {
     char *after = NULL;
     coord_error error;
     for (bool more = true; more;) {
         coord_listing *page;
-        error = coord_list(cell->session, folder, after, 0, l->a->deadline_ms, &page);
+        error = list_page(cell, l->a, folder, after, &page);
         if (error != COORD_OK)
             break;
         for (size_t i = 0; i < page->count; i++)
@@ -214,7 +224,7 @@ int node_list(struct cell *cell, const struct arguments *a)
     enum { TITLES_COUNT = sizeof(titles) / sizeof(titles[0]) };
 
     const char *path = a->operands[0];
-    int code = cell_need_session(cell);
+    int code = a->stale ? cell_need_client(cell) : cell_need_session(cell);
     if (code != EXIT_DONE)
         return code;
     struct listing l = {.a = a, .entries = cJSON_CreateArray()};
@@ -227,11 +237,13 @@ int node_list(struct cell *cell, const struct arguments *a)
         cJSON *object = cJSON_CreateObject();
         json_add_text(object, "path", path);
         json_add_u64(object, "revision", l.revision);
+        json_add_bool(object, "stale", a->stale);
         cJSON_AddItemToObject(object, "entries", l.entries);
         l.entries = NULL;
         json_finish(object, false, stdout);
     } else if (code == EXIT_DONE) {
         table_print(&l.table, stdout);
+        say_revision(a, l.revision);
     }
     cJSON_Delete(l.entries);
     table_release(&l.table);

@@ -62,15 +62,16 @@ void table_print(const struct table *t, FILE *out)
         size_t *width = &widths[i % t->columns];
         *width = columns > *width ? columns : *width;
     }
-    for (size_t i = 0; i < t->count; i++) {
-        size_t column = i % t->columns;
-        fputs(t->cells[i], out);
-        if (column + 1 == t->columns) {
-            fputc('\n', out);
-            continue;
+    for (size_t row = 0; row < t->count; row += t->columns) {
+        size_t last = t->columns;
+        while (last > 1 && t->cells[row + last - 1][0] == '\0')
+            last--;
+        for (size_t column = 0; column < last; column++) {
+            const char *cell = t->cells[row + column];
+            size_t pad = column + 1 < last ? widths[column] - units_columns(cell) + COLUMN_GAP : 0;
+            fprintf(out, "%s%*s", cell, (int)pad, "");
         }
-        size_t pad = widths[column] - units_columns(t->cells[i]) + COLUMN_GAP;
-        fprintf(out, "%*s", (int)pad, "");
+        fputc('\n', out);
     }
 }
 

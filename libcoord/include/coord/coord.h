@@ -361,6 +361,17 @@ typedef struct coord_listing {
 COORD_API COORD_MUST_USE coord_error coord_list(coord_session *session, const char *path,
                                                 const char *after, uint32_t limit,
                                                 int64_t deadline_ms, coord_listing **ret_listing);
+/* As fresh as is asked for; and what any one server has, without a session. Pages of one
+ * listing that are stale may come from different servers: each names its revision. */
+COORD_API COORD_MUST_USE coord_error coord_list_with(coord_session *session, const char *path,
+                                                     const char *after, uint32_t limit,
+                                                     const coord_read_options *options,
+                                                     int64_t deadline_ms,
+                                                     coord_listing **ret_listing);
+COORD_API COORD_MUST_USE coord_error coord_list_stale(coord_client *client, const char *path,
+                                                      const char *after, uint32_t limit,
+                                                      int64_t deadline_ms,
+                                                      coord_listing **ret_listing);
 COORD_API void coord_listing_free(coord_listing *listing);
 
 /* The same through a handle, bound to its instance: COORD_ERR_INSTANCE_GONE instead of
