@@ -24,6 +24,21 @@ static bool client_is_done(const struct sim *s, const struct client *c, char *wh
     return false;
 }
 
+/* All have given back what they were granted: so nothing is granted to anybody. */
+static bool is_any_locked(const struct sim *s, char *why, size_t why_bytes)
+{
+    for (uint32_t i = 0; i < s->model.paths_count; i++) {
+        const struct model_path *p = &s->model.paths[i];
+        if (p->claims_count == 0)
+            continue;
+        snprintf(
+            why, why_bytes, "session %" PRIu64 " still %s %s, of which its client knows nothing",
+            p->claims[0].session, p->claims[0].generation != 0 ? "holds" : "waits for", p->text);
+        return true;
+    }
+    return false;
+}
+
 bool check_end_reached(const struct sim *s, char *why, size_t why_bytes)
 {
     for (uint32_t i = 0; i < s->swarm.members; i++) {
@@ -38,6 +53,8 @@ bool check_end_reached(const struct sim *s, char *why, size_t why_bytes)
     for (uint32_t i = 0; i < s->swarm.clients; i++)
         if (!client_is_done(s, &s->clients[i], why, why_bytes))
             return false;
+    if (is_any_locked(s, why, why_bytes))
+        return false;
     uint32_t alive = 0;
     for (uint32_t i = 0; i < s->model.sessions_count; i++)
         alive += s->model.sessions[i].alive;
