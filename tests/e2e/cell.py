@@ -157,11 +157,12 @@ class Server:
 
 
 class Cell:
-    def __init__(self, members=5, cell_id=CELL_ID, name="test", program=COORDD):
+    def __init__(self, members=5, cell_id=CELL_ID, name="test", program=COORDD, options=()):
         self.top = tempfile.mkdtemp(prefix="coord-e2e-")
         self.cell_id = cell_id
         self.name = name
         self.program = program
+        self.options = options  # of each `coordd serve`
         port = free_ports(members)
         self.servers = [Server(i + 1, port + i, os.path.join(self.top, str(i + 1)))
                         for i in range(members)]
@@ -188,7 +189,7 @@ class Cell:
         """Those that are not running, and waits until the cell serves."""
         for server in self.servers:
             if not server.is_running():
-                server.start(program=self.program)
+                server.start(*self.options, program=self.program)
         self.wait_ready()
 
     def close(self):
