@@ -35,8 +35,10 @@ enum store_result record_take(struct checkpoint *c, sqlite3_stmt *row, struct sl
     struct slice v = slice_of(value, (size_t)sqlite3_column_bytes(row, 1));
     char hex[2 * 24 + 1];
 
-    if ((key == NULL && k.length != 0) || (value == NULL && v.length != 0))
-        return database_judge(d, SQLITE_NOMEM, "read a record of");
+    if ((key == NULL && k.length != 0) || (value == NULL && v.length != 0)) {
+        (void)database_judge(d, SQLITE_NOMEM, "read a record of");
+        return STORE_FAILED;
+    }
     if (sqlite3_column_int64(row, 2) == record_checksum(k, v)) {
         *ret_key = k;
         *ret_value = v;

@@ -258,8 +258,10 @@ static enum store_result take_row(struct store *s, uint64_t expected, struct log
 
     if (entry.slot != expected)
         return bad_slot(s, expected, "is missing");
-    if (data == NULL && value.length != 0)
-        return database_judge(&s->database, SQLITE_NOMEM, "read a value");
+    if (data == NULL && value.length != 0) {
+        (void)database_judge(&s->database, SQLITE_NOMEM, "read a value of");
+        return STORE_FAILED;
+    }
     if (sqlite3_column_int64(row, 4) != entry_checksum(&entry, value))
         return bad_slot(s, expected, "has a wrong checksum");
     entry.value = blob_copy(value);

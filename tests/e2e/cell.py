@@ -30,7 +30,7 @@ HELPERS = os.path.join(os.path.dirname(BIN), "tests")
 COORDD = os.path.join(BIN, "coordd")
 COORDCTL = os.path.join(BIN, "coordctl")
 
-PORTS = range(10000, 32000)  # below those that the kernel gives to whoever connects
+PORTS = range(7700, 7800)
 CELL_ID = "00112233445566778899aabbccddeeff"
 READY_S = 20
 CALL_S = 30
@@ -157,12 +157,12 @@ class Server:
 
 
 class Cell:
-    def __init__(self, members=5, cell_id=CELL_ID, name="test", program=COORDD, settings=()):
+    def __init__(self, members=5, cell_id=CELL_ID, name="test", program=COORDD, options=()):
         self.top = tempfile.mkdtemp(prefix="coord-e2e-")
         self.cell_id = cell_id
         self.name = name
         self.program = program
-        self.settings = settings  # of every `coordd serve`
+        self.options = options  # of each `coordd serve`
         port = free_ports(members)
         self.servers = [Server(i + 1, port + i, os.path.join(self.top, str(i + 1)))
                         for i in range(members)]
@@ -189,7 +189,7 @@ class Cell:
         """Those that are not running, and waits until the cell serves."""
         for server in self.servers:
             if not server.is_running():
-                server.start(*self.settings, program=self.program)
+                server.start(*self.options, program=self.program)
         self.wait_ready()
 
     def close(self):

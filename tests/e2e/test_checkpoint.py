@@ -1,118 +1,134 @@
 #!/usr/bin/env python3
-"""Checkpoints, the cut log, and state sent to a member that lacks what was cut."""
+"""With checkpoints every few slots: what they save is there after kills and power
+cuts; a member that was away for too long, or whose checkpoint is damaged, or gone,
+gets the state from the others."""
 
-import contextlib
 import glob
 import os
 import re
-import sqlite3
 import unittest
 
 import cell
 
+OPTIONS = ("--checkpoint-slots", "40", "--log-keep-slots", "20")
+POWERCUT = os.path.join(cell.HELPERS, "coordd-powercut")
+APPLY = os.path.join(cell.HELPERS, "powercut-apply")
 WRITER = os.path.join(cell.HELPERS, "writer")
-SETTINGS = ("--checkpoint-slots", "60", "--log-keep-slots", "30")
-TAKEN_OVER = "took the state of another member"
 
 
 class Checkpoint(unittest.TestCase):
+    def write(self, own, count):
+        """So many slots at least, from several writers."""
+        with cell.Running([WRITER, f"/w{self.number}", "300"], env=own.environment()) as writer:
+            writer.line(count, 30)
+            writer.process.kill()
+            writer.wait()
+            self.written[f"/w{self.number}"] = {
+                line.split()[1] for line in writer.lines() if line.startswith("ack ")}
+        self.number += 1
+
     def setUp(self):
-        self.cell = self.enterContext(cell.Cell(settings=SETTINGS))
+        self.number = 0
+        self.written = {}
 
-    def write(self, prefix, count):
-        """So many writes, one after the other; their numbers."""
-        writer = self.enterContext(
-            cell.Running([WRITER, prefix, str(count)], env=self.cell.environment()))
-        writer.line(count - 1, seconds=60)
-        writer.process.kill()
-        writer.wait()
-        return [line.split()[1] for line in writer.lines() if line.startswith("ack")]
+    def check_written(self, own):
+        for name, numbers in self.written.items():
+            there = set(own.ok("ls", name).split())
+            self.assertEqual(numbers - there, set(), f"missing of {name}")
 
-    def agree(self):
-        """All that run have the same state at the same slot."""
-        def look():
-            done = self.cell.ctl("--deadline", "2s", "hash", "-o", "json")
-            return done.returncode == 0 and done.stdout
-        cell.until(look, 20, "all members agree")
+    def started(self, server):
+        """What the last start found: the numbers of its line."""
+        line = [l for l in server.said().splitlines() if " started " in l][-1]
+        return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)\b", line)}
 
-    def all_there(self, prefix, numbers):
-        self.assertEqual(set(numbers) - set(self.cell.ok("ls", prefix).split()), set())
+    def check_same_state(self, own):
+        """All that are up have applied the same, and have the same state."""
+        def same():
+            members = [m for m in own.json("status")["members"] if m.get("role")]
+            return (len(members) == len(own.servers)
+                    and len({(m["applied"], m["state_hash"]) for m in members}) == 1)
+        cell.until(same, 20, "all members have the same state")
 
-    def test_the_log_is_cut_and_a_restart_begins_at_the_checkpoint(self):
-        numbers = self.write("/w", 300)
-        for server in self.cell.servers:
-            self.assertEqual(server.stop(), 0)
-        for server in self.cell.servers:
-            with contextlib.closing(sqlite3.connect(server.directory + "/log.db")) as log:
-                floor, = log.execute("SELECT value FROM number WHERE name = 5").fetchone()
-            self.assertGreater(floor, 100, f"the floor of member {server.id}'s log")
-        self.cell.start()
-        self.all_there("/w", numbers)
-        started = re.findall(r"info started .*", self.cell.servers[0].said())[-1]
-        self.assertRegex(started, r"checkpoint=[1-9]")
-        self.agree()
+    def test_a_start_goes_on_from_the_checkpoint(self):
+        with cell.Cell(members=3, options=OPTIONS) as own:
+            self.write(own, 300)
+            for server in own.servers:
+                server.kill()
+            own.start()
+            self.check_written(own)
+            self.check_same_state(own)
+            for server in own.servers:
+                found = self.started(server)
+                self.assertGreater(found["checkpoint"], 100)
+                self.assertGreater(found["records"], 100)
+                self.assertLess(found["entries"], 300)
 
-    def test_a_member_that_was_away_for_long_gets_the_state_of_another(self):
-        away = self.cell.followers()[0]
-        away.kill()
-        numbers = self.write("/w", 300)
-        self.cell.start()
-        cell.until(lambda: TAKEN_OVER in away.said(), 20, "the state is taken over")
-        numbers += self.write("/v", 20)
-        self.agree()
-        # And it is as good as any: with two others gone it is needed for each write.
-        for other in [s for s in self.cell.followers() if s is not away][:2]:
-            other.kill()
-        self.write("/u", 5)
-        away.kill()
-        self.cell.start()
-        self.agree()
-
-    def test_killed_again_and_again_in_the_middle_of_it_it_gets_there(self):
-        away = self.cell.followers()[0]
-        away.kill()
-        self.cell.ok("mkdir", "/big")
-        for i in range(40):
-            self.cell.ok("put", f"/big/{i}", "-", input="x" * 200_000)
-        self.write("/w", 200)
-        for _ in range(6):
-            away.start(*SETTINGS)
-            cell.until(lambda: away.said().count("its state is fetched") or
-                       TAKEN_OVER in away.said(), 20, "it asks for the state")
+    def test_who_was_away_for_too_long_gets_the_state(self):
+        with cell.Cell(members=3, options=OPTIONS) as own:
+            self.write(own, 50)
+            away = own.followers()[0]
             away.kill()
-        self.cell.start()
-        cell.until(lambda: TAKEN_OVER in away.said(), 20, "the state is taken over")
-        self.agree()
+            self.write(own, 300)
+            away.start(*OPTIONS)
+            self.check_same_state(own)
+            self.assertIn("took the state of another member", away.said())
+            self.check_written(own)
+            # It has a checkpoint of its own now.
+            away.kill()
+            away.start(*OPTIONS)
+            self.check_same_state(own)
+            self.assertGreater(self.started(away)["checkpoint"], 100)
 
-    def lose_state(self, damage):
-        lame = self.cell.followers()[0]
-        numbers = self.write("/w", 300)
-        self.assertEqual(lame.stop(), 0)
-        damage(lame)
-        before = lame.said()
-        self.cell.start()
-        cell.until(lambda: TAKEN_OVER in lame.said()[len(before):], 20, "the state is taken over")
-        self.all_there("/w", numbers)
-        self.agree()
-        return lame
+    def test_a_damaged_or_missing_checkpoint_is_no_end(self):
+        with cell.Cell(members=3, options=OPTIONS) as own:
+            self.write(own, 300)
+            for damage in (self.overwrite, self.remove):
+                victim = own.servers[1]
+                victim.stop()
+                damage(victim.directory + "/state.db")
+                victim.start(*OPTIONS)
+                self.check_same_state(own)
+                self.assertEqual(self.started(victim)["checkpoint"], 0)
+                self.write(own, 60)
+                self.check_written(own)
+                self.check_same_state(own)
+            self.assertTrue(os.path.exists(victim.directory + "/state.db.damaged"))
+            self.assertRegex(victim.said(), r"error checkpoint problem=.*state\.db\.damaged")
 
-    def test_a_lost_checkpoint_is_got_back_from_the_others(self):
-        def remove(server):
-            for file in glob.glob(server.directory + "/state.db*"):
-                os.remove(file)
-        self.lose_state(remove)
+    def overwrite(self, path):
+        os.unlink(path + "-wal")
+        with open(path, "r+b") as file:
+            file.seek(2 * 4096)
+            file.write(os.urandom(2 * 4096))
 
-    def test_a_damaged_checkpoint_is_set_aside_and_got_back_from_the_others(self):
-        def flip(server):
-            with contextlib.closing(sqlite3.connect(server.directory + "/state.db")) as state:
-                key, value = state.execute(
-                    "SELECT key, value FROM record ORDER BY key LIMIT 1 OFFSET 20").fetchone()
-                value = bytes([value[0] ^ 1]) + value[1:]
-                state.execute("UPDATE record SET value = ? WHERE key = ?", (value, key))
-                state.commit()
-        lame = self.lose_state(flip)
-        self.assertTrue(glob.glob(lame.directory + "/state.db.damaged*"))
+    def remove(self, path):
+        for name in glob.glob(path + "*"):
+            if not name.endswith((".damaged", ".damaged-wal")):
+                os.unlink(name)
+
+    def test_power_cuts_lose_nothing(self):
+        with cell.Cell(members=3, program=POWERCUT, options=OPTIONS) as own:
+            for seed in range(5):
+                with cell.Running([WRITER, f"/p{seed}", "300"], env=own.environment()) as writer:
+                    writer.line(120 + 10 * seed, 60)
+                    for server in own.servers:
+                        server.process.kill()
+                    for server in own.servers:
+                        server.kill()
+                    done = cell.run([APPLY, "--seed", str(seed),
+                                     *[s.directory for s in own.servers]])
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    writer.process.kill()
+                    writer.wait()
+                    self.written[f"/p{seed}"] = {
+                        line.split()[1] for line in writer.lines() if line.startswith("ack ")}
+                own.start()
+                self.check_written(own)
+            self.check_same_state(own)
+            for server in own.servers:
+                self.assertGreater(self.started(server)["checkpoint"], 100)
+                self.assertEqual(glob.glob(server.directory + "/*.damaged"), [])
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cell.main()

@@ -9,6 +9,7 @@
 #include "libcoord/base/prng.h"
 #include "tests/support/runner.h"
 
+enum { MUCH_RECORDS = 150, MUCH_BYTES = 64 * 1024 }; /* 9.4 MiB */
 enum { SLOTS_BETWEEN = 10, KEY_BYTES = 24, VALUE_BYTES_MAX = 9000 };
 
 struct checkpoint *state_open(struct fixture *f, enum store_result *ret)
@@ -87,6 +88,37 @@ enum store_result state_put(struct checkpoint *c, uint32_t n, bool whole)
             buffer_clear(&chunk);
         }
     }
+    buffer_release(&chunk);
+    return r;
+}
+
+enum store_result state_put_much(struct checkpoint *c)
+{
+    struct buffer chunk = BUFFER_INIT;
+    enum store_result r = STORE_OK;
+    struct prng prng;
+
+    prng_init(&prng, 1);
+    for (uint32_t i = 0; r == STORE_OK && i < 2 * MUCH_RECORDS; i++) {
+        char key[KEY_BYTES];
+        struct blob *value = blob_new(MUCH_BYTES);
+
+        prng_fill(&prng, value->data, value->length);
+        snprintf(key, sizeof key, "much-%06u", i % MUCH_RECORDS);
+        buffer_clear(&chunk);
+        chunk_put(&chunk, slice_of_string(key), blob_slice(value));
+        r = checkpoint_put(c, buffer_slice(&chunk));
+        blob_unref(value);
+    }
+    buffer_clear(&chunk);
+    for (uint32_t i = 0; i < MUCH_RECORDS; i++) {
+        char key[KEY_BYTES];
+
+        snprintf(key, sizeof key, "much-%06u", i);
+        chunk_remove(&chunk, slice_of_string(key));
+    }
+    if (r == STORE_OK)
+        r = checkpoint_put(c, buffer_slice(&chunk));
     buffer_release(&chunk);
     return r;
 }

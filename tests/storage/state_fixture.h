@@ -21,6 +21,11 @@ enum store_result state_write(struct checkpoint *c, uint32_t n, bool whole);
 enum store_result state_put(struct checkpoint *c, uint32_t n, bool whole);
 enum store_result state_commit(struct checkpoint *c, uint32_t n);
 
+/* Without the commit, too: records that go with no checkpoint, more of them than
+ * SQLite keeps in memory, and each written twice. So they reach the -wal before the
+ * commit, and are changed there. */
+enum store_result state_put_much(struct checkpoint *c);
+
 /* Loads all, and compares it with the checkpoint that checkpoint_slot names. A wrong
  * record is a failed assertion. That one is missing the replica finds by the state's
  * hash, which it keeps in `about`: STORE_CORRUPT, as if it had. */

@@ -82,6 +82,40 @@ static void test_checkpoint_faults__a_full_disk_at_any_write_keeps_the_last_one(
     finish(&f, c);
 }
 
+/* One that does not fit into memory: much of it is in the -wal before the commit. */
+static void test_checkpoint_faults__a_full_disk_in_a_large_checkpoint_keeps_the_last_one(void)
+{
+    struct fixture f;
+    struct checkpoint *c = start(&f);
+    enum store_result r = STORE_FULL;
+    uint64_t refused = 0;
+    uint32_t n = 1;
+
+    for (uint64_t write = 1; r == STORE_FULL; write = write * 2 + 1) {
+        plan->full_in = write;
+        r = state_put(c, n + 1, false);
+        if (r == STORE_OK)
+            r = state_put_much(c);
+        if (r == STORE_OK)
+            r = state_commit(c, n + 1);
+        plan->full_in = 0;
+        CU_ASSERT_TRUE_FATAL(r == STORE_OK || r == STORE_FULL);
+        refused += r == STORE_FULL;
+        n += r == STORE_OK;
+        CU_ASSERT_EQUAL(state_number(c), n);
+        if (refused % 2 == 0)
+            c = reopen(&f, c);
+        CU_ASSERT_EQUAL(state_write(c, ++n, false), STORE_OK);
+        if (refused % 3 == 0)
+            CU_ASSERT_EQUAL(checkpoint_maintain(c), STORE_OK);
+        CU_ASSERT_EQUAL(state_number(c), n);
+    }
+    CU_ASSERT_TRUE(refused > 10); /* more than 2,000 writes */
+    c = reopen(&f, c);
+    CU_ASSERT_EQUAL(state_number(c), n);
+    finish(&f, c);
+}
+
 /* What a refused transaction left would look like damage behind later ones. */
 static void test_checkpoint_faults__what_a_full_disk_left_is_no_damage_later(void)
 {
@@ -252,6 +286,7 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_checkpoint_faults__a_full_disk_at_any_write_keeps_the_last_one),
+        TEST(test_checkpoint_faults__a_full_disk_in_a_large_checkpoint_keeps_the_last_one),
         TEST(test_checkpoint_faults__what_a_full_disk_left_is_no_damage_later),
         TEST(test_checkpoint_faults__a_full_disk_is_outlived),
         TEST(test_checkpoint_faults__moving_the_wal_without_space_changes_nothing),

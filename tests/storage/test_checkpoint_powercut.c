@@ -21,7 +21,15 @@
 #define HONEST "checkpoint-powercut"
 #define LYING  "checkpoint-powercut-ignoring-sync"
 
-enum { CUTS = 200, ROUNDS = 4, ENTRIES = 10, OPERATIONS_MAX = 260 };
+enum {
+    CUTS = 200,
+    ROUNDS = 4,
+    ENTRIES = 10,
+    OPERATIONS_MAX = 260,
+    FIRST_OPERATIONS = 150,
+    LARGE_CUTS = 16,
+    LARGE_OPERATIONS_MAX = 14000
+};
 
 /* What has been acknowledged, ever. */
 struct told {
@@ -113,8 +121,30 @@ static void work(struct fixture *f, struct told told, uint64_t seed, int to)
     _exit(0);
 }
 
+/* One large checkpoint, most of which is in the -wal before the commit. */
+static void work_much(struct fixture *f, struct told told, uint64_t seed, int to)
+{
+    struct store *s = fixture_open(f, NULL);
+    struct checkpoint *c;
+
+    if (s == NULL || (c = state_open(f, NULL)) == NULL)
+        _exit(4);
+    do_or_die(state_put(c, told.checkpoint + 1, seed % 3 == 0));
+    do_or_die(state_put_much(c));
+    do_or_die(state_commit(c, told.checkpoint + 1));
+    told.checkpoint++;
+    tell(to, &told);
+    do_or_die(checkpoint_maintain(c));
+    checkpoint_close(c);
+    store_close(s);
+    _exit(0);
+}
+
+typedef void child_work(struct fixture *f, struct told told, uint64_t seed, int to);
+
 /* Runs the child until it dies at that operation, or is done. */
-static struct told run_child(struct fixture *f, struct told told, uint64_t seed, uint64_t kill_at)
+static struct told run_child(struct fixture *f, struct told told, uint64_t seed, uint64_t kill_at,
+                             child_work *working)
 {
     struct told heard;
     int ends[2], status;
@@ -125,7 +155,7 @@ static struct told run_child(struct fixture *f, struct told told, uint64_t seed,
     if (child == 0) {
         if (kill_at != 0)
             powercut_vfs_kill_at(f->options.vfs, powercut_vfs_operations(f->options.vfs) + kill_at);
-        work(f, told, seed, ends[1]);
+        working(f, told, seed, ends[1]);
     }
     close(ends[1]);
     while (read(ends[0], &heard, sizeof heard) == sizeof heard)
@@ -197,11 +227,11 @@ static void test_checkpoint_powercut__it_is_there_as_a_whole_or_not_at_all(void)
     prepare(&f, HONEST);
     prng_init(&prng, 1);
     for (uint64_t i = 1; i <= CUTS; i++) {
-        told = run_child(&f, told, i, prng_between(&prng, 1, OPERATIONS_MAX));
+        told = run_child(&f, told, i, prng_between(&prng, 1, OPERATIONS_MAX), work);
         cut(&f, i % 3 == 0 ? 0 : i, &report);
         undone += report.undone;
         if (i % 4 == 0) { /* it dies again, and again while it opens */
-            told = run_child(&f, told, i, prng_between(&prng, 1, 12));
+            told = run_child(&f, told, i, prng_between(&prng, 1, 12), work);
             cut(&f, i, &report);
         }
         found = look(&f);
@@ -215,15 +245,42 @@ static void test_checkpoint_powercut__it_is_there_as_a_whole_or_not_at_all(void)
     fixture_remove(&f);
 }
 
+static void test_checkpoint_powercut__a_large_one_is_there_as_a_whole_or_not_at_all(void)
+{
+    struct powercut_report report;
+    struct told told = {0, 0, 0}, found;
+    struct fixture f;
+    struct prng prng;
+
+    prepare(&f, HONEST);
+    prng_init(&prng, 2);
+    for (uint64_t i = 1; i <= LARGE_CUTS; i++) {
+        uint64_t kill_at = prng_between(&prng, 1, i % 2 == 0 ? LARGE_OPERATIONS_MAX : 200);
+
+        told = run_child(&f, told, i, kill_at, work_much);
+        cut(&f, i % 3 == 0 ? 0 : i, &report);
+        found = look(&f);
+        check_kept(i, told, found);
+        told = run_child(&f, found, i, prng_between(&prng, 1, OPERATIONS_MAX), work);
+        found = look(&f);
+        check_kept(i, told, found);
+        told = found;
+    }
+    CU_ASSERT_TRUE(told.checkpoint > 10);
+    fixture_remove(&f);
+}
+
+/* At every write and sync of the first checkpoint and its floor, one after the other. What opening
+ * found is durable from then on. */
 static void test_checkpoint_powercut__what_opening_found_is_durable(void)
 {
     struct powercut_report report;
     struct told told, found;
     struct fixture f;
 
-    for (uint64_t kill_at = 40; kill_at < 240; kill_at += 5) {
+    for (uint64_t kill_at = 1; kill_at <= FIRST_OPERATIONS; kill_at++) {
         prepare(&f, HONEST);
-        told = run_child(&f, (struct told){0, 0, 0}, kill_at, kill_at);
+        told = run_child(&f, (struct told){0, 0, 0}, kill_at, kill_at, work);
         found = look(&f);
         check_kept(kill_at, told, found);
         cut(&f, kill_at % 2 == 0 ? 0 : kill_at, &report);
@@ -233,6 +290,7 @@ static void test_checkpoint_powercut__what_opening_found_is_durable(void)
         CU_ASSERT_EQUAL(found.last, told.last);
         fixture_remove(&f);
     }
+    CU_ASSERT_TRUE(told.floor > 0); /* it came as far */
 }
 
 /* The test of the test: a disk that ignores sync loses it. */
@@ -246,7 +304,7 @@ static void test_checkpoint_powercut__without_sync_it_is_lost(void)
     prepare(&f, HONEST);
     checkpoint_close(state_open(&f, NULL)); /* the file itself is durable */
     f.options.vfs = LYING;
-    told = run_child(&f, (struct told){0, 0, 0}, 1, 0);
+    told = run_child(&f, (struct told){0, 0, 0}, 1, 0, work);
     CU_ASSERT_EQUAL(told.checkpoint, ROUNDS);
     cut(&f, 0, &report);
     c = state_open(&f, NULL);
@@ -259,6 +317,7 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_checkpoint_powercut__it_is_there_as_a_whole_or_not_at_all),
+        TEST(test_checkpoint_powercut__a_large_one_is_there_as_a_whole_or_not_at_all),
         TEST(test_checkpoint_powercut__what_opening_found_is_durable),
         TEST(test_checkpoint_powercut__without_sync_it_is_lost),
     };
