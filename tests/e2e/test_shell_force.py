@@ -125,7 +125,7 @@ class Taking(WithCell):
         return mine[0] if mine else None
 
     def test_a_killed_session_ends_after_its_command(self):
-        c = Command(self, "/force/killed", "one", "two-deaf", options=["--ttl", "20s"])
+        c = Command(self, "/force/killed", "one", "two-deaf", options=["--ttl", "10s"])
         waiting = self.next_in_line(c.path)
         began = now_ns()
         said = self.cell.ok("session", "kill", str(self.session_of(c.pid)))
@@ -136,7 +136,7 @@ class Taking(WithCell):
         for name, last in c.last_ns().items():
             self.assertLess(last, grant, name)
         # It did not take a whole lease.
-        self.assertLess((grant - began) / 1e9, 15)
+        self.assertLess((grant - began) / 1e9, 8)
 
     def test_a_killed_session_takes_its_nodes_along(self):
         with self.cell.begin("create", "-e", "/force-ephemeral") as running:

@@ -116,6 +116,51 @@ class ShellWatch(unittest.TestCase):
         self.assertIn("CMD ended with 7", running.complained())
         self.assertEqual(running.lines(), ["present", "content"])
 
+    def write_all(self, folder, names, value):
+        """One transaction that changes all of them."""
+        self.cell.ok("txn", "-f", "-",
+                     input="".join(f"put {folder}/{n} {value}\n" for n in names))
+
+    def test_behind_what_is_remembered_it_says_so(self):
+        deep = "/history/" + "/".join(["x" * 250] * 3)
+        names = [f"{i:03}" + "y" * 200 for i in range(120)]
+        self.cell.ok("put", "--parents", deep, "1")
+        revision = self.cell.json("stat", "/history")["modified_revision"]
+        for i in range(40):  # more than 4 MiB of events
+            self.write_all(deep, names, i)
+        running = self.begin("-r", "--from", str(revision), "-o", "json", "/history")
+        first = json.loads(running.line(0))
+        self.assertEqual((first["event"], first["path"]), ("resync", "/history"))
+        self.cell.ok("put", "/history/later", "1")
+        cell.until(lambda: '"/history/later"' in running.said(), 10, "what is later is told")
+        for line in running.lines()[1:]:
+            self.assertGreater(json.loads(line)["revision"], first["revision"])
+
+    def test_a_command_that_is_too_slow_is_told_so(self):
+        names = [f"n{i}" for i in range(120)]
+        gate = os.path.join(self.cell.top, "gate")
+        self.cell.ok("mkdir", "/slow")
+        running = self.begin("-r", "/slow", "--exec", "echo $COORD_EVENT_KIND $COORD_EVENT_REVISION "
+                             f"$COORD_EVENT_PATH; while ! [ -e {gate} ]; do sleep 0.02; done")
+        self.assertTrue(running.line(0).startswith("present "))
+        for i in range(16):  # more than wait in coordctl and the library together
+            self.write_all("/slow", names, i)
+        with open(gate, "w", encoding="ascii"):
+            pass
+        cell.until(lambda: "\nresync " in running.said(), 60, "resync")
+        self.cell.ok("put", "/slow/last", "1")
+        cell.until(lambda: " /slow/last\n" in running.said(), 60, "what is later is told")
+        lines = [line.split() for line in running.lines()[1:]]
+        revisions = [int(line[1]) for line in lines]
+        self.assertEqual(revisions, sorted(revisions))
+        # Up to the resync nothing is left out; behind it only what is later is told.
+        told = [tuple(line) for line in lines]
+        self.assertEqual(len(told), len(set(told)))
+        at = [line[0] for line in lines].index("resync")
+        self.assertEqual([line[2] for line in lines[:at]],
+                         [f"/slow/{names[i % 120]}" for i in range(at)])
+        self.assertTrue(all(r > revisions[at] for r in revisions[at + 1:]))
+
     def test_told_to_end_it_ends_its_command(self):
         self.cell.ok("put", "/told", "1")
         running = self.begin("/told", "--exec", "echo $$; exec sleep 60")
