@@ -101,6 +101,19 @@ static coord_error adopt(struct adoption *a, int64_t deadline_ms)
     return e == COORD_OK ? lock_hand_out(a->lock) : e;
 }
 
+/* What was taken by force meanwhile is nobody's to let go any more but ours. */
+static void give_up(struct coord_lock *lock)
+{
+    struct coord_node *node = lock->node;
+    struct coord_session *s = node->session;
+    pthread_mutex_lock(&s->mutex);
+    if (lock->lost && s->lets_go_late)
+        lock_let_go(s, node->path, lock->handle);
+    pthread_mutex_unlock(&s->mutex);
+    atomic_store(&node->holding, 0);
+    lock_free(lock);
+}
+
 coord_error coord_lock_adopt(coord_node *node, uint64_t handle, int64_t deadline_ms,
                              coord_lock **ret_lock)
 {
@@ -119,8 +132,7 @@ coord_error coord_lock_adopt(coord_node *node, uint64_t handle, int64_t deadline
     list_init(&lock->place);
     e = adopt(&a, deadline_ms);
     if (e != COORD_OK) { /* it stays held: it was so before */
-        atomic_store(&node->holding, 0);
-        lock_free(lock);
+        give_up(lock);
         return e;
     }
     *ret_lock = lock;

@@ -67,16 +67,21 @@ void lock_free(struct coord_lock *lock)
     free(lock);
 }
 
-void locks_revoked(struct coord_session *s, uint64_t handle)
+bool locks_revoked(struct coord_session *s, uint64_t handle)
 {
+    bool known = false;
     for (struct list *at = s->locks.next; at != &s->locks; at = at->next) {
         struct coord_lock *lock = container_of(at, struct coord_lock, place);
-        if (lock->handle != handle || lock->lost)
+        if (lock->handle != handle)
+            continue;
+        known = true;
+        if (lock->lost)
             continue;
         lock->lost = true;
         if (lock->handed_out && s->on_loss != NULL)
             dispatch_loss(&s->client->dispatch, s, lock);
     }
+    return known;
 }
 
 bool coord_lock_lost(coord_lock *lock)
@@ -121,6 +126,17 @@ static void fill_release(const struct coord_node *node, uint64_t handle, bool cl
     m->clear_content = clear_content;
     write->op_case = COORD__V1__WRITE__OP_RELEASE;
     write->release = m;
+}
+
+void lock_let_go(struct coord_session *s, char *path, uint64_t handle)
+{
+    const struct coord_node node = {.path = path};
+    Coord__V1__Release m;
+    Coord__V1__Write write;
+    fill_release(&node, handle, false, &m, &write);
+    struct client_event event = {
+        .kind = CLIENT_EVENT_LET_GO, .write = &write, .deadline_ns = NEVER_NS};
+    session_step(s, &event);
 }
 
 /* Nobody waits for it; it is retried as long as the session lives. */
@@ -216,7 +232,7 @@ coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t de
     Coord__V1__Write write;
     fill_release(node, lock->handle, clear_content, &m, &write);
     struct call call = call_begin(node->session, deadline_ms);
-    coord_error e = call_write(&call, &write, NULL, NULL);
+    coord_error e = lost ? call_let_go(&call, &write) : call_write(&call, &write, NULL, NULL);
     atomic_store(&node->holding, 0);
     lock_free(lock);
     return lost ? fail(COORD_ERR_NOT_HELD, "the lock was taken by force") : e;

@@ -88,6 +88,7 @@ static struct coord_session *session_new(struct coord_client *client,
     list_init(&s->waiters);
     list_init(&s->results);
     list_init(&s->locks);
+    list_init(&s->orphans);
     s->watches = (struct avl)AVL_INIT;
     client_effects_init(&s->out);
     s->pure = pure_new(client, options, origin);

@@ -116,6 +116,12 @@ coord_error call_write(const struct call *c, const Coord__V1__Write *write, call
     return submit(c, &event, take, context);
 }
 
+coord_error call_let_go(const struct call *c, const Coord__V1__Write *write)
+{
+    struct client_event event = {.kind = CLIENT_EVENT_LET_GO, .write = write};
+    return submit(c, &event, NULL, NULL);
+}
+
 coord_error call_read(const struct call *c, const Coord__V1__Read *read, call_take *take,
                       void *context)
 {

@@ -21,7 +21,7 @@ void session_unref(struct coord_session *s)
 {
     if (s == NULL || atomic_fetch_sub(&s->references, 1) != 1)
         return;
-    CHECK(s->stream == NULL && list_empty(&s->waiters));
+    CHECK(s->stream == NULL && list_empty(&s->waiters) && list_empty(&s->orphans));
     client_effects_release(&s->out);
     client_session_free(s->pure);
     pthread_cond_destroy(&s->changed);
@@ -141,6 +141,38 @@ static void watched(struct coord_session *s, const Coord__V1__Event *event)
         dispatch_event(&s->client->dispatch, w, event);
 }
 
+/* A lock of the process before, in a session that lets its application let go: nobody
+ * here has it, so it is for us to do. */
+struct orphan {
+    struct list link;
+    uint64_t handle;
+    char *path; /* owned */
+};
+
+static void revoked(struct coord_session *s, const Coord__V1__Event *event)
+{
+    if (locks_revoked(s, event->handle) || !s->lets_go_late)
+        return;
+    struct orphan *o = check_calloc(1, sizeof *o);
+    o->handle = event->handle;
+    o->path = check_strdup(event->path);
+    list_append(&s->orphans, &o->link);
+}
+
+static struct orphan *take_orphan(struct coord_session *s)
+{
+    struct list *first = list_first(&s->orphans);
+    if (first != NULL)
+        list_remove(first);
+    return container_of_or_null(first, struct orphan, link);
+}
+
+static void orphan_free(struct orphan *o)
+{
+    free(o->path);
+    free(o);
+}
+
 static void carry_out(struct coord_session *s, struct client_effect *e)
 {
     switch (e->kind) {
@@ -169,7 +201,7 @@ static void carry_out(struct coord_session *s, struct client_effect *e)
         state_changed(s, e);
         break;
     case CLIENT_EFFECT_REVOKED:
-        locks_revoked(s, e->event->handle);
+        revoked(s, e->event);
         break;
     case CLIENT_EFFECT_LATE_GRANT:
         break;
@@ -205,6 +237,8 @@ void session_step(struct coord_session *s, struct client_event *event)
     if (!s->opened)
         at_ns = ns_min(at_ns, s->open_deadline_ns);
     timers_set(&s->client->timers, s, at_ns);
+    for (struct orphan *o; (o = take_orphan(s)) != NULL; orphan_free(o))
+        lock_let_go(s, o->path, o->handle); /* a step of its own */
 }
 
 void session_time(struct coord_session *s)

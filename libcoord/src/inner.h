@@ -205,7 +205,8 @@ struct coord_session {
     uint32_t results_queued_count; /* dispatch.mutex: handed over, not told to the last */
     struct avl watches;            /* of struct coord_watch, by id */
     uint64_t last_watch_id, last_handle;
-    struct list locks; /* of struct coord_lock: held, or being asked for */
+    struct list locks;   /* of struct coord_lock: held, or being asked for */
+    struct list orphans; /* of struct orphan: taken by force, and no lock of this process */
 
     coord_session_callback *callback;
     coord_loss_callback *on_loss;
@@ -263,6 +264,8 @@ coord_error call_write(const struct call *c, const Coord__V1__Write *write, call
 /* `take` sees also the answer that refuses. */
 coord_error call_write_refused(const struct call *c, const Coord__V1__Write *write, call_take *take,
                                void *context);
+/* A Release of a lock that was taken by force. */
+coord_error call_let_go(const struct call *c, const Coord__V1__Write *write);
 coord_error call_read(const struct call *c, const Coord__V1__Read *read, call_take *take,
                       void *context);
 coord_error call_read_refused(const struct call *c, const Coord__V1__Read *read, call_take *take,
@@ -371,8 +374,11 @@ coord_error lock_acquire(struct coord_node *node, const struct lock_wish *wish, 
 /* Lets it out, unless it was taken by force meanwhile: then NOT_HELD. */
 coord_error lock_hand_out(struct coord_lock *lock);
 void lock_free(struct coord_lock *lock); /* as far as this process is concerned */
-/* session.mutex is held. */
-void locks_revoked(struct coord_session *s, uint64_t handle);
+/* session.mutex is held. False if no lock here is of this handle. */
+bool locks_revoked(struct coord_session *s, uint64_t handle);
+/* Of a lock that was taken by force, in a session that lets go late. session.mutex is
+ * held. */
+void lock_let_go(struct coord_session *s, char *path, uint64_t handle);
 coord_error lock_options_check(const coord_lock_options *options); /* NULL is good */
 coord_error lock_release(struct coord_lock *lock, bool clear_content, int64_t deadline_ms);
 char *sequencer_text(const char *cell, uint64_t instance, bool exclusive, uint64_t generation,

@@ -149,6 +149,7 @@ static void dispatch(struct client_session *s, const struct client_event *event)
         client_reply(s, event->bytes);
         break;
     case CLIENT_EVENT_SUBMIT_WRITE:
+    case CLIENT_EVENT_LET_GO:
         client_call_write(s, event);
         break;
     case CLIENT_EVENT_SUBMIT_READ:

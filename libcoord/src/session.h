@@ -109,6 +109,8 @@ enum client_event_kind {
     CLIENT_EVENT_SUBMIT_READ,  /* .token, .read, .deadline_ns */
     CLIENT_EVENT_WATCH,        /* .token, .watch (id chosen by the caller), .deadline_ns */
     CLIENT_EVENT_UNWATCH,      /* .watch_id */
+    CLIENT_EVENT_LET_GO,       /* likewise, .write a Release: of a lock that was taken by force, in
+                                  a session that lets go late. It is sent in jeopardy too */
     CLIENT_EVENT_GIVE_UP,      /* .token: the caller waits no longer: as if the deadline passed,
                                   but CANCELLED where that would be TIMEOUT */
     CLIENT_EVENT_CLOSE,        /* end the session at the server; .token, .deadline_ns: answered

@@ -125,11 +125,14 @@ void client_call_write(struct client_session *s, const struct client_event *even
 {
     enum client_call_kind kind = kind_of(event->write);
     bool kept = kind == CLIENT_CALL_RELEASE || kind == CLIENT_CALL_CANCEL;
+    bool lets_go = event->kind == CLIENT_EVENT_LET_GO;
     enum err refused = refusal(s, event);
     if (kept && (refused == ERR_TIMEOUT || refused == ERR_THROTTLED))
         refused = ERR_OK; /* as many as there are locks, and they must come through */
     if (kind == CLIENT_CALL_END)
         refused = ERR_INVALID; /* that is CLIENT_EVENT_CLOSE */
+    if (refused == ERR_OK && lets_go && client_is_released(s, event->write->release->handle))
+        refused = ERR_NOT_HELD; /* told again after an Attach, until it was applied */
     if (refused == ERR_OK && !kept && s->writes_count >= CLIENT_SESSION_OUTSTANDING_MAX)
         refused = ERR_THROTTLED;
     if (refused != ERR_OK) {
@@ -141,7 +144,8 @@ void client_call_write(struct client_session *s, const struct client_event *even
     c->waits = kind == CLIENT_CALL_ACQUIRE && event->write->acquire->wait;
     c->token = event->token;
     c->deadline_ns = event->deadline_ns;
-    client_call_submit(s, c, kind == CLIENT_CALL_CANCEL ? &s->urgent : &s->queue);
+    c->revoked = lets_go ? event->write->release->handle : 0;
+    client_call_submit(s, c, kind == CLIENT_CALL_CANCEL || lets_go ? &s->urgent : &s->queue);
     if (c->deadline_ns <= s->now_ns)
         client_call_abandon(s, c, ERR_TIMEOUT);
 }

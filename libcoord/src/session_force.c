@@ -16,31 +16,25 @@ static bool is_released_in(const struct list *calls, uint64_t handle)
 }
 
 /* It is told again after each Attach, until the Release was applied. */
-static bool is_released(const struct client_session *s, uint64_t handle)
+bool client_is_released(const struct client_session *s, uint64_t handle)
 {
     return is_released_in(&s->urgent, handle) || is_released_in(&s->sent, handle);
-}
-
-static void release(struct client_session *s, const Coord__V1__Event *event)
-{
-    Coord__V1__Release m = COORD__V1__RELEASE__INIT;
-    Coord__V1__Write write = COORD__V1__WRITE__INIT;
-    m.path = event->path;
-    m.handle = event->handle;
-    write.op_case = COORD__V1__WRITE__OP_RELEASE;
-    write.release = &m;
-    struct client_call *c = client_call_new(CLIENT_FIELD_WRITE, &write.base);
-    c->kind = CLIENT_CALL_RELEASE;
-    c->revoked = event->handle;
-    client_call_submit(s, c, &s->urgent);
 }
 
 void client_revoked(struct client_session *s, const Coord__V1__Event *event)
 {
     if (client_over(s) || event->handle == 0)
         return;
-    if (!s->closing && !s->lets_go_late && !is_released(s, event->handle))
-        release(s, event);
+    Coord__V1__Release m = COORD__V1__RELEASE__INIT;
+    Coord__V1__Write write = COORD__V1__WRITE__INIT;
+    m.path = event->path;
+    m.handle = event->handle;
+    write.op_case = COORD__V1__WRITE__OP_RELEASE;
+    write.release = &m;
+    struct client_event let_go = {
+        .kind = CLIENT_EVENT_LET_GO, .write = &write, .deadline_ns = NEVER_NS};
+    if (!s->lets_go_late)
+        client_call_write(s, &let_go);
     client_effect_add(s, CLIENT_EFFECT_REVOKED)->event = event;
 }
 

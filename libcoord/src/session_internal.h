@@ -243,6 +243,8 @@ void client_watches_finish(struct client_session *s, bool tell);
 
 /* session_force.c */
 void client_revoked(struct client_session *s, const Coord__V1__Event *event);
+/* A Release of this handle, because of a REVOKED, is on its way. */
+bool client_is_released(const struct client_session *s, uint64_t handle);
 void client_killed(struct client_session *s);
 void client_part_tick(struct client_session *s);
 void client_part_over(struct client_session *s);

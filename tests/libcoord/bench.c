@@ -387,6 +387,18 @@ uint64_t bench_release_lock(struct bench *b, int64_t deadline_ms)
     return submit_write(b, &write, deadline_ms);
 }
 
+uint64_t bench_let_go(struct bench *b, uint64_t handle, int64_t deadline_ms)
+{
+    Coord__V1__Release release = COORD__V1__RELEASE__INIT;
+    release.path = (char[]){"/a"};
+    release.handle = handle;
+    Coord__V1__Write write = COORD__V1__WRITE__INIT;
+    write.op_case = COORD__V1__WRITE__OP_RELEASE;
+    write.release = &release;
+    return submit(b, (struct client_event){.kind = CLIENT_EVENT_LET_GO, .write = &write},
+                  deadline_ms);
+}
+
 uint64_t bench_get(struct bench *b, int64_t deadline_ms)
 {
     Coord__V1__Get get = COORD__V1__GET__INIT;

@@ -87,6 +87,7 @@ void bench_deleted(struct bench *b, uint64_t watch, uint64_t revision);
 uint64_t bench_put(struct bench *b, int64_t deadline_ms);
 uint64_t bench_acquire(struct bench *b, int64_t deadline_ms);
 uint64_t bench_release_lock(struct bench *b, int64_t deadline_ms);
+uint64_t bench_let_go(struct bench *b, uint64_t handle, int64_t deadline_ms);
 uint64_t bench_get(struct bench *b, int64_t deadline_ms);
 uint64_t bench_watch(struct bench *b, uint64_t id, int64_t deadline_ms);
 uint64_t bench_watch_from(struct bench *b, uint64_t id, uint64_t revision);

@@ -272,23 +272,37 @@ static void test_adopt__a_node_made_again_is_told_apart(void)
     close_all(client, s);
 }
 
-static void test_adopt__what_was_taken_by_force_is_no_more_to_be_had(void)
+/* @late: whoever attaches lets go of its locks late; of this one, which it does not know,
+ * at once all the same. */
+static void expect_forced_is_gone(bool late)
 {
     struct left left;
     leave(&left, "/adopt/forced", NULL);
     coord_client *client = open_client();
     coord_session *other = open_session(client);
     CU_ASSERT_EQUAL(coord_unlock_force(other, "/adopt/forced", DEADLINE_MS), COORD_OK);
-    coord_session *s = attach(client, &left); /* it lets go at once */
+    coord_session_options options = COORD_SESSION_OPTIONS_INIT;
+    options.lets_go_late = late;
+    coord_session *s = NULL;
+    CU_ASSERT_EQUAL_FATAL(coord_session_attach(client, &options, left.id, left.secret, &s),
+                          COORD_OK);
+    int64_t start_ms = now_ms();
     coord_node *node = open_node(s, "/adopt/forced"), *theirs = open_node(other, "/adopt/forced");
     coord_lock *lock = NULL, *passed = NULL;
     CU_ASSERT_EQUAL(coord_lock_adopt(node, 0, DEADLINE_MS, &lock), COORD_ERR_NOT_HELD);
     CU_ASSERT_EQUAL(coord_lock_acquire(theirs, DEADLINE_MS, &passed), COORD_OK);
+    CU_ASSERT(now_ms() - start_ms < 5000); /* no lease had to run out */
     CU_ASSERT_EQUAL(coord_unlock(passed, DEADLINE_MS), COORD_OK);
     coord_node_close(node);
     coord_node_close(theirs);
     CU_ASSERT_EQUAL(coord_session_close(other, DEADLINE_MS), COORD_OK);
     close_all(client, s);
+}
+
+static void test_adopt__what_was_taken_by_force_is_no_more_to_be_had(void)
+{
+    expect_forced_is_gone(false);
+    expect_forced_is_gone(true);
 }
 
 int main(int argc, char **argv)

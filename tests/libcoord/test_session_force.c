@@ -159,6 +159,30 @@ static void test_session_force__who_lets_go_late_is_told_and_releases_by_himself
     bench_release(b);
 }
 
+static void test_session_force__who_lets_go_late_is_heard_in_jeopardy(void)
+{
+    bench_open(b);
+    b->session->lets_go_late = true;
+    bench_revoke(b, HANDLE);
+    for (int ms = 0; ms < BENCH_TTL_MS; ms += CLIENT_SESSION_BEAT_RETRY_MS) {
+        bench_wait_ms(b, CLIENT_SESSION_BEAT_RETRY_MS);
+        if (b->beats_count > 0)
+            bench_beat(b, ERR_NOT_HELD);
+    }
+    CU_ASSERT_EQUAL(client_session_state(b->session), CLIENT_SESSION_JEOPARDY);
+    uint64_t call = bench_let_go(b, HANDLE, FOREVER);
+    CU_ASSERT_EQUAL(count(COORD__V1__WRITE__OP_RELEASE), 1);
+    CU_ASSERT_EQUAL(bench_status(b, bench_let_go(b, HANDLE, FOREVER)), ERR_NOT_HELD);
+    CU_ASSERT_EQUAL(count(COORD__V1__WRITE__OP_RELEASE), 1);
+    bench_answer(b, last()->seq, ERR_OK);
+    CU_ASSERT_EQUAL(bench_status(b, call), -1); /* kept until it is safe */
+    bench_wait_ms(b, CLIENT_SESSION_BEAT_RETRY_MS);
+    bench_beat(b, ERR_OK);
+    CU_ASSERT_EQUAL(client_session_state(b->session), CLIENT_SESSION_SAFE);
+    CU_ASSERT_EQUAL(bench_status(b, call), ERR_OK);
+    bench_release(b);
+}
+
 static void test_session_force__who_lets_go_late_is_not_ended_before_his_lease(void)
 {
     bench_open(b);
@@ -183,6 +207,7 @@ int main(int argc, char **argv)
         TEST(test_session_force__killed_it_does_not_wait_long_to_say_so),
         TEST(test_session_force__killed_while_it_closes_it_just_ends),
         TEST(test_session_force__who_lets_go_late_is_told_and_releases_by_himself),
+        TEST(test_session_force__who_lets_go_late_is_heard_in_jeopardy),
         TEST(test_session_force__who_lets_go_late_is_not_ended_before_his_lease),
     };
     return run_suite("session_force", cases, sizeof cases / sizeof cases[0], argc, argv);

@@ -173,7 +173,8 @@ typedef struct coord_session_options {
     /* A lock that is taken by force is lost at once in any case, but with this nobody else
      * gets it before coord_unlock or coord_resign was called: time to end what relies on
      * it. There is as much of it as coord_session_safe_ms says, for the lease is not renewed
-     * meanwhile. A session that is killed then ends with its lease. */
+     * meanwhile. A session that is killed then ends with its lease. Of a lock that was not
+     * adopted (coord_lock_adopt) the library lets go at once. */
     bool lets_go_late;
 } coord_session_options;
 #define COORD_SESSION_OPTIONS_INIT                                                  \
