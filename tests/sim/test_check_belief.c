@@ -1,5 +1,6 @@
 /* What clients believe, judged on histories that are bad on purpose: each must be
  * found, and the good one beside it must pass. */
+#include "libcoord/base/check.h"
 #include "tests/sim/bench.h"
 #include "tests/sim/check_belief.h"
 #include "tests/sim/paths.h"
@@ -185,6 +186,26 @@ static void test_belief__nothing_is_judged_of_wild_clocks(void)
     end();
 }
 
+/* Calls block in jeopardy: nothing that was asked for is said to be done. */
+static void test_belief__an_answer_in_jeopardy_is_found(void)
+{
+    struct client_effect answer = {.kind = CLIENT_EFFECT_ANSWER, .token = 1, .status = ERR_TIMEOUT};
+    bench_begin(&sim);
+    struct client *c = &sim.clients[0];
+    c->state = CLIENT_SESSION_JEOPARDY;
+    c->player.calls = check_calloc(2, sizeof(c->player.calls[0]));
+    c->player.calls_count = c->player.calls_capacity = 2;
+    c->player.calls[0] = (struct call){.token = 1, .op = OP_DELETE};
+    c->player.calls[1] = (struct call){.token = 2, .op = OP_DELETE};
+    player_answered(c, &answer);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    answer.token = 2;
+    answer.status = ERR_OK;
+    player_answered(c, &answer);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -200,6 +221,7 @@ int main(int argc, char **argv)
         TEST(test_belief__a_lock_that_passes_on_before_its_holder_is_told_is_found),
         TEST(test_belief__a_doubted_lock_may_be_granted_to_others),
         TEST(test_belief__nothing_is_judged_of_wild_clocks),
+        TEST(test_belief__an_answer_in_jeopardy_is_found),
     };
     return run_suite("sim_check_belief", cases, sizeof cases / sizeof cases[0], argc, argv);
 }
