@@ -70,17 +70,31 @@ static void test_arguments_more__of_reading_as_fresh_as_asked_for(void)
     REFUSED(coord_get_stale(client, "/n", -2, &content, &length, NULL, NULL), "deadline_ms");
     REFUSED(coord_get_stale(client, "/n", 1, NULL, &length, NULL, NULL), "ret_content");
     REFUSED(coord_get_stale(client, "/n", 1, &content, NULL, NULL, NULL), "ret_length");
+    coord_listing *page = NULL;
+    REFUSED(coord_list_with(NULL, "/", NULL, 0, &o, DEADLINE_MS, &page), "session");
+    REFUSED(coord_list_with(session, "n", NULL, 0, &o, DEADLINE_MS, &page), "path");
+    REFUSED(coord_list_with(session, "/", "a/b", 0, &o, DEADLINE_MS, &page), "after");
+    REFUSED(coord_list_with(session, "/", NULL, 0, &o, -2, &page), "deadline_ms");
+    REFUSED(coord_list_with(session, "/", NULL, 0, &o, DEADLINE_MS, NULL), "ret_listing");
+    REFUSED(coord_list_stale(NULL, "/", NULL, 0, DEADLINE_MS, &page), "client");
+    REFUSED(coord_list_stale(client, "n", NULL, 0, DEADLINE_MS, &page), "path");
+    REFUSED(coord_list_stale(client, "/", "a/b", 0, DEADLINE_MS, &page), "after");
+    REFUSED(coord_list_stale(client, "/", NULL, 0, -2, &page), "deadline_ms");
+    REFUSED(coord_list_stale(client, "/", NULL, 0, DEADLINE_MS, NULL), "ret_listing");
     const int freshness[] = {-1, 3, 1 << 20};
     for (size_t i = 0; i < sizeof freshness / sizeof freshness[0]; i++) {
         o.freshness = (coord_freshness)freshness[i];
         REFUSED(coord_get_with(session, "/n", &o, 1, &content, &length, NULL, NULL),
                 "options: freshness");
         REFUSED(coord_stat_get_with(session, "/n", &o, 1, &stat, &revision), "options: freshness");
+        REFUSED(coord_list_with(session, "/", NULL, 0, &o, 1, &page), "options: freshness");
     }
     o = (coord_read_options)COORD_READ_OPTIONS_INIT;
     o.size = 0;
     REFUSED(coord_get_with(session, "/n", &o, 1, &content, &length, NULL, NULL), "options: size");
     REFUSED(coord_stat_get_with(session, "/n", &o, 1, &stat, &revision), "options: size");
+    REFUSED(coord_list_with(session, "/", NULL, 0, &o, 1, &page), "options: size");
+    CU_ASSERT_PTR_NULL(page);
     CU_ASSERT(content == NULL && length == 77 && revision == 77 && stat.size == 77);
 }
 
