@@ -139,7 +139,7 @@ class Taking(WithCell):
         self.assertLess((grant - began) / 1e9, 8)
 
     def test_a_killed_session_takes_its_nodes_along(self):
-        with self.cell.begin("create", "-e", "/force-ephemeral") as running:
+        with self.cell.begin("create", "-e", "--ttl", "3s", "/force-ephemeral") as running:
             running.line()
             ended = self.cell.json("session", "kill", str(self.session_of(running.process.pid)))
             self.assertTrue(ended["ended"])

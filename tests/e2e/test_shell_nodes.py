@@ -272,6 +272,24 @@ class ShellNodes(unittest.TestCase):
         done = cell.run([cell.COORDCTL, "session", "--help"])
         self.assertEqual((done.returncode, done.stdout.count("Usage: coordctl session ")), (0, 2))
 
+    def test_the_examples_of_all_helps_run(self):
+        overview = cell.run([cell.COORDCTL, "--help"]).stdout
+        names = re.findall(r"(?m)^  ([a-z-]+(?: [a-z]+)?)  +\S", overview)
+        first = ["put", "mkdir", "create", "txn"]  # they make what the others are about
+        names = first + [n for n in names if n not in first + ["rm"]] + ["rm"]
+        # Nobody leads, holds or is to be killed; and no lock set the variable.
+        codes = {"leader": 1, "resign": 1, "unlock": 1, "session kill": 1, "check": 2}
+        environment = self.cell.environment()
+        environment["PATH"] = cell.BIN + ":" + environment["PATH"]
+        for name in names:
+            said = cell.run([cell.COORDCTL, *name.split(), "--help"]).stdout
+            example = said[said.index("\nExample:\n") + len("\nExample:\n"):].lstrip()
+            if name == "watch":  # which has no end
+                example = "timeout -s INT 1 " + example.strip() + "; test $? = 124"
+            with self.subTest(name):
+                done = cell.run(["sh", "-c", example], env=environment)
+                self.assertEqual(done.returncode, codes.get(name, 0), example + done.stderr)
+
     def test_bash_completes_commands_options_and_paths(self):
         def completed(*words):
             script = (f"source {cell.ROOT}/tools/coordctl/completion.bash; COMP_WORDS=(\"$@\"); "

@@ -134,7 +134,7 @@ const struct command commands[] = {
      "even if we are killed or stopped. With --contain it reaches what left CMD's group, too.\n"
      "Without CMD the sequencer is printed and the lock held until INT or TERM.\n"
      "A CMD that works on something other than the cell should hand the sequencer along.\n",
-     "lock --wait 30s /app/backup -- tar -cf /tmp/app.tar /etc/hostname",
+     "lock --wait 30s /app/backup -- sh -c 'echo alone, by $COORD_LOCK_SEQUENCER'",
      {"PATH [-- CMD ARG...]",
       TAKES_SHARED | TAKES_DELAY | TAKES_TRY | TAKES_WAIT | TAKES_TTL | TAKES_CONTAIN, 1, 1, true},
      true,
