@@ -84,17 +84,19 @@ class Watches(unittest.TestCase):
                 self.assertEqual(counted[watcher], counted["written"])
 
     def test_a_thousand_watches_outlive_the_leader(self):
-        rounds = 8
-        running = self.begin(FOLDERS, 1, rounds)
-        self.wait_line(running, "round 3")
-        self.cell.leader().kill()
+        nodes, rounds = 4, 4
+        leader = self.cell.leader()
+        running = self.begin(FOLDERS, nodes, rounds)
+        self.wait_line(running, "round 2")
+        leader.kill()
         counted, _ = self.end(running)
-        self.assertEqual(counted["written"], FOLDERS * rounds)
+        self.assertEqual(counted["written"], FOLDERS * nodes * rounds)
         self.check_others(counted, FAILOVER_US_MAX)
-        # The history reaches back far enough: nothing is lost, and nothing read anew.
-        for watcher in ("tree", "folders"):
-            self.assertEqual(counted[watcher + "_resyncs"], 0)
-            self.assertEqual(counted[watcher], counted["written"])
+        # Not more than is looked at for who comes back: nothing is lost, and nothing of the
+        # thousand read anew. What the one of the tree missed may be more than its application
+        # takes at once.
+        self.assertEqual(counted["folders_resyncs"], 0)
+        self.assertEqual(counted["folders"], counted["written"])
 
     def watch_tree(self, stream):
         stream.send(wire.session_open(os.urandom(16), ttl_ms=60000))
