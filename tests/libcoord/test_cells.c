@@ -11,7 +11,7 @@
 #include "tests/libcoord/cell.h"
 #include "tests/support/runner.h"
 
-enum { DEADLINE_MS = 10000, SHORT_MS = 1500, CELLS = 3 };
+enum { DEADLINE_MS = 10000, SHORT_MS = 800, CELLS = 3 };
 
 /* A cell of one member. */
 struct one {
