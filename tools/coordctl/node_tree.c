@@ -9,16 +9,20 @@
 
 enum { LEVELS_MAX = 64 }; /* of a path, and so of our recursion */
 
+struct page {
+    coord_listing *listing; /* owned */
+};
+
 /* All pages of one folder. */
 struct folder {
-    coord_listing **pages; /* owned, and each of them */
+    struct page *pages; /* owned */
     size_t count;
 };
 
 static void folder_release(struct folder *f)
 {
     for (size_t i = 0; i < f->count; i++)
-        coord_listing_free(f->pages[i]);
+        coord_listing_free(f->pages[i].listing);
     free(f->pages);
     *f = (struct folder){0};
 }
@@ -38,7 +42,7 @@ static coord_error folder_read(struct cell *cell, const char *path, struct folde
             break;
         }
         f->pages = memory_resize(f->pages, f->count + 1, sizeof(*f->pages));
-        f->pages[f->count++] = page;
+        f->pages[f->count++].listing = page;
         more = page->more && page->count > 0;
         after = more ? page->entries[page->count - 1].name : NULL;
     }
@@ -101,7 +105,7 @@ static int draw_below(const struct drawing *d, const char *path, const char *ind
         return cell_refused(d->cell, path, error);
     int code = EXIT_DONE;
     for (size_t p = 0; p < f.count && code == EXIT_DONE; p++) {
-        const coord_listing *page = f.pages[p];
+        const coord_listing *page = f.pages[p].listing;
         for (size_t i = 0; i < page->count && code == EXIT_DONE; i++) {
             bool is_last = p + 1 == f.count && i + 1 == page->count;
             code = draw_entry(d, path, indent, is_last, level, &page->entries[i], children);

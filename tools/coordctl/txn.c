@@ -164,7 +164,7 @@ static int commit(struct cell *cell, const struct arguments *a, const struct txn
         code = refused_at(cell, a->file, failed, error);
     else if (error != COORD_OK)
         code = cell_refused(cell, a->file, error);
-    else
+    else if (result != NULL) /* which it always is then */
         report(a, s, result);
     coord_txn_result_free(result);
     return code;
