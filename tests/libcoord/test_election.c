@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 #include "tests/libcoord/cell.h"
+#include "tests/libcoord/leaders.h"
 #include "tests/support/runner.h"
 
 enum {
     DEADLINE_MS = 30000,
     CAMPAIGNS = 50,
     SESSIONS = 10,
-    RULES_MAX = 8192,
     HAND_OVERS = 6,
     MANY = 1200, /* elections: their events are more than one watch may leave waiting */
 };
@@ -42,53 +42,8 @@ static coord_session *open_session(coord_client *client)
     return session;
 }
 
-/* One who led, as known to whoever did or as told by an observer. */
-struct rule {
-    uint64_t generation; /* 0: nobody led */
-    char value[24];
-    bool superseded, missed;
-};
-
-struct rules {
-    pthread_mutex_t mutex;
-    struct rule list[RULES_MAX];
-    int count;
-    atomic_bool held_up; /* the callback does not return meanwhile */
-};
-
-static uint64_t generation_of(const char *sequencer)
-{
-    coord_sequencer parsed;
-    return coord_sequencer_parse(sequencer, &parsed) == COORD_OK ? parsed.generation : 0;
-}
-
-static void rules_init(struct rules *r)
-{
-    memset(r, 0, sizeof *r);
-    pthread_mutex_init(&r->mutex, NULL);
-    atomic_init(&r->held_up, false);
-}
-
-static void rules_add(struct rules *r, struct rule rule)
-{
-    pthread_mutex_lock(&r->mutex);
-    if (r->count < RULES_MAX)
-        r->list[r->count++] = rule;
-    pthread_mutex_unlock(&r->mutex);
-}
-
-static void on_leader(void *context, const coord_leadership *l)
-{
-    struct rules *r = context;
-    struct rule rule = {.superseded = l->superseded, .missed = l->missed};
-    if (l->sequencer != NULL) {
-        rule.generation = generation_of(l->sequencer);
-        (void)snprintf(rule.value, sizeof rule.value, "%s", (const char *)l->value);
-    }
-    rules_add(r, rule);
-    while (atomic_load(&r->held_up))
-        sleep_ms(5);
-}
+static struct rules ruled, told;
+static struct rule leaders[RULES_MAX];
 
 static int by_generation(const void *a, const void *b)
 {
@@ -96,38 +51,17 @@ static int by_generation(const void *a, const void *b)
     return x->generation < y->generation ? -1 : x->generation > y->generation;
 }
 
-/* Only who led, in the order told; returns how many. A superseded leader may be told
- * again with its value: then only that counts. */
-static int leaders_of(struct rules *r, struct rule *out)
-{
-    int count = 0;
-    pthread_mutex_lock(&r->mutex);
-    for (int i = 0; i < r->count; i++) {
-        if (r->list[i].generation == 0)
-            continue;
-        bool again = count > 0 && out[count - 1].superseded &&
-                     out[count - 1].generation == r->list[i].generation;
-        out[count - again] = r->list[i];
-        count += !again;
-    }
-    pthread_mutex_unlock(&r->mutex);
-    return count;
-}
-
-static struct rules ruled, told;
-static struct rule leaders[RULES_MAX];
-
 static bool all_told(void *context)
 {
     (void)context;
-    return leaders_of(&told, leaders) >= ruled.count;
+    return rules_leaders(&told, leaders) >= ruled.count;
 }
 
 /* Each who led was told once, in order, under its name, with its value while it had one. */
 static void expect_all_told(void)
 {
     CU_ASSERT(eventually(all_told, NULL, DEADLINE_MS));
-    int count = leaders_of(&told, leaders), superseded = 0;
+    int count = rules_leaders(&told, leaders), superseded = 0;
     qsort(ruled.list, (size_t)ruled.count, sizeof ruled.list[0], by_generation);
     CU_ASSERT_EQUAL(count, ruled.count);
     for (int i = 0; i < count && i < ruled.count; i++) {
@@ -158,7 +92,7 @@ static void *campaign(void *argument)
         if (coord_campaign(c->session, c->path, rule.value, strlen(rule.value), DEADLINE_MS, &e) !=
             COORD_OK)
             break;
-        rule.generation = generation_of(coord_election_sequencer(e));
+        rule.generation = leader_generation(coord_election_sequencer(e));
         rules_add(&ruled, rule);
         bool alone = atomic_fetch_add(c->leading, 1) == 0;
         alone &= atomic_fetch_sub(c->leading, 1) == 1;
@@ -199,7 +133,7 @@ static void begin(coord_client **client, coord_session **sessions, const char *p
     *client = open_client();
     for (int i = 0; i < SESSIONS; i++)
         sessions[i] = open_session(*client);
-    CU_ASSERT_EQUAL_FATAL(coord_observe(sessions[0], path, on_leader, &told, DEADLINE_MS, o),
+    CU_ASSERT_EQUAL_FATAL(coord_observe(sessions[0], path, rules_on_leader, &told, DEADLINE_MS, o),
                           COORD_OK);
 }
 
@@ -232,8 +166,8 @@ static void print_leader(void *context, const coord_leadership *l)
     (void)context;
     if (l->sequencer == NULL)
         return;
-    (void)printf("%" PRIu64 " %d %d '%s'\n", generation_of(l->sequencer), l->superseded, l->missed,
-                 (const char *)l->value);
+    (void)printf("%" PRIu64 " %d %d '%s'\n", leader_generation(l->sequencer), l->superseded,
+                 l->missed, (const char *)l->value);
     (void)fflush(stdout);
 }
 
@@ -300,7 +234,7 @@ static void test_election__leaders_that_were_replaced_while_the_link_was_lost_ar
     campaigns_start(sessions, 2, "/stopped", MEANWHILE / 2);
     campaigns_join(2);
     (void)kill(observer, SIGCONT);
-    while (leaders_of(&told, leaders) < ruled.count && next_told(from))
+    while (rules_leaders(&told, leaders) < ruled.count && next_told(from))
         continue;
     expect_all_told();
     int superseded = 0;
@@ -347,7 +281,7 @@ static void test_election__a_name_made_again_is_another_instance(void)
                               COORD_OK);
         struct rule rule = {.value = "x"};
         (void)snprintf(names[i], sizeof names[i], "%s", coord_election_sequencer(e));
-        rule.generation = generation_of(names[i]);
+        rule.generation = leader_generation(names[i]);
         rules_add(&ruled, rule);
         CU_ASSERT_EQUAL(coord_resign(e, DEADLINE_MS), COORD_OK);
         CU_ASSERT_EQUAL(coord_delete(sessions[1], "/again", NULL, DEADLINE_MS), COORD_OK);
@@ -359,7 +293,7 @@ static void test_election__a_name_made_again_is_another_instance(void)
 static bool is_told(void *context)
 {
     const uint64_t *generation = context;
-    int count = leaders_of(&told, leaders);
+    int count = rules_leaders(&told, leaders);
     return count > 0 && leaders[count - 1].generation == *generation;
 }
 
@@ -377,13 +311,13 @@ static void test_election__an_observer_that_fell_behind_is_told_so_and_told_the_
     coord_session *s = open_session(other);
     for (int i = 0; i < MANY; i++) {
         CU_ASSERT_EQUAL_FATAL(coord_campaign(s, "/behind", "x", 1, DEADLINE_MS, &e), COORD_OK);
-        last = generation_of(coord_election_sequencer(e));
+        last = leader_generation(coord_election_sequencer(e));
         if (i < MANY - 1)
             CU_ASSERT_EQUAL(coord_resign(e, DEADLINE_MS), COORD_OK);
     }
     atomic_store(&told.held_up, false);
     CU_ASSERT(eventually(is_told, &last, DEADLINE_MS));
-    int missed = 0, count = leaders_of(&told, leaders);
+    int missed = 0, count = rules_leaders(&told, leaders);
     for (int i = 0; i < told.count; i++)
         missed += told.list[i].missed;
     CU_ASSERT(missed >= 1);
@@ -408,7 +342,7 @@ static void test_election__who_only_locks_does_not_lead(void)
     coord_lock *lock = NULL;
     begin(&client, sessions, "/mixed", &o);
     CU_ASSERT_EQUAL_FATAL(coord_campaign(sessions[1], "/mixed", "a", 1, DEADLINE_MS, &e), COORD_OK);
-    rules_add(&ruled, (struct rule){.generation = generation_of(coord_election_sequencer(e)),
+    rules_add(&ruled, (struct rule){.generation = leader_generation(coord_election_sequencer(e)),
                                     .value = "a"});
     CU_ASSERT_EQUAL(coord_resign(e, DEADLINE_MS), COORD_OK);
     CU_ASSERT_EQUAL_FATAL(coord_open(sessions[1], "/mixed", 0, DEADLINE_MS, &node), COORD_OK);
@@ -419,7 +353,7 @@ static void test_election__who_only_locks_does_not_lead(void)
                     COORD_ERR_NOT_HELD);
     CU_ASSERT_EQUAL(coord_unlock(lock, DEADLINE_MS), COORD_OK);
     CU_ASSERT_EQUAL_FATAL(coord_campaign(sessions[1], "/mixed", "b", 1, DEADLINE_MS, &e), COORD_OK);
-    rules_add(&ruled, (struct rule){.generation = generation_of(coord_election_sequencer(e)),
+    rules_add(&ruled, (struct rule){.generation = leader_generation(coord_election_sequencer(e)),
                                     .value = "b"});
     expect_all_told();
     CU_ASSERT_EQUAL(coord_resign(e, DEADLINE_MS), COORD_OK);
