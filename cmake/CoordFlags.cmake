@@ -53,3 +53,13 @@ else()
     target_compile_options(coord_flags INTERFACE
         $<$<CONFIG:RelWithDebInfo>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
 endif()
+
+if(COORD_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "COORD_FUZZ needs clang: libFuzzer is a part of it")
+    endif()
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    # Two warnings that gcc does not have of what is meant: {NULL}, CHECK(!"text").
+    target_compile_options(coord_flags INTERFACE
+        -Wno-missing-field-initializers -Wno-string-conversion)
+endif()

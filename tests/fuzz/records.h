@@ -1,0 +1,18 @@
+/* records.h - a state as its records, and back. */
+#ifndef COORD_TESTS_FUZZ_RECORDS_H
+#define COORD_TESTS_FUZZ_RECORDS_H
+
+#include "coordd/state/state.h"
+
+extern const uint8_t records_cell[STATE_CELL_ID_BYTES];
+
+/* Appends every record as a part of state_load's: arg is the key's length (a longer
+ * key's is 0xff), the bytes are key and value. */
+void records_put(const struct state *s, struct buffer *out);
+/* The state that such parts make, or NULL. */
+struct state *records_load(struct slice parts);
+
+/* Demands the invariants, and that the state goes through its records unchanged. */
+void records_judge(const struct state *s);
+
+#endif
