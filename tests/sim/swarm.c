@@ -165,13 +165,14 @@ static void draw_deposed(struct swarm *s, struct prng *p)
     s->delay_us = spread(p, 50, 2000);
     s->delay_spread_us = spread(p, 50, 2000);
     s->weight_get += s->weight_put;
+    s->weight_execute += 10;
     if (often(p, 50))
         return;
-    /* It takes long to notice, and its clients as long to find another. */
+    /* It takes long to notice; who cannot reach it finds the next one soon. */
     s->lease_ms = between(p, 800, 2500);
     s->cut_every_ms = between(p, 2000, 5000);
     s->cut_ms = between(p, 2000, 8000);
-    s->client_silence_ms = between(p, 3000, 8000);
+    s->client_silence_ms = between(p, 300, 1500);
     s->client_pause_ms = s->ttl_max_ms + 500;
     s->client_pause_every_ms = between(p, 2000, 6000);
 }
