@@ -131,7 +131,7 @@ static void read_present(struct coord_observer *o)
     atomic_fetch_add(&o->references, 1);
     o->reading = async_get_always(o->session, o->path, on_read, o) == COORD_OK;
     if (!o->reading)
-        observer_unref(o);
+        (void)atomic_fetch_sub(&o->references, 1); /* not the last: the caller has one */
 }
 
 static void on_read(void *context, const coord_result *result)
