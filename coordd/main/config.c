@@ -184,7 +184,7 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
     struct serve_config c = empty;
     char cell[SETTING_TEXT_BYTES_MAX] = "", file[SETTING_TEXT_BYTES_MAX] = "";
     uint64_t id = 0, lease_ms = 0, heartbeat_ms = 0, rate_ppm = 0, wal_mib = 0, frames = 0;
-    uint64_t slots = 0, bytes = 0, keep = 0;
+    uint64_t slots = 0, bytes = 0, keep = 0, trust = 1;
     const struct setting settings[] = {
         {.key = "dir", .kind = SETTING_TEXT, .value = c.dir},
         {.key = "config", .kind = SETTING_TEXT, .value = file},
@@ -194,6 +194,7 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
         {"lease_ms", SETTING_NUMBER, true, &lease_ms, 20, LEASE_MS_MAX},
         {"heartbeat_ms", SETTING_NUMBER, true, &heartbeat_ms, 1, HEARTBEAT_MS_MAX},
         {"rate_ppm", SETTING_NUMBER, true, &rate_ppm, 1, RATE_PPM_MAX},
+        {"trust_clocks", SETTING_NUMBER, true, &trust, 0, 1},
         {"wal_mib", SETTING_NUMBER, true, &wal_mib, 1, WAL_MIB_MAX},
         {"checkpoint_frames", SETTING_NUMBER, true, &frames, 1, CHECKPOINT_FRAMES_MAX},
         {"checkpoint_slots", SETTING_NUMBER, true, &slots, 1, SLOTS_MAX},
@@ -224,6 +225,7 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
     c.lease_ms = (uint32_t)lease_ms;
     c.heartbeat_ms = (uint32_t)heartbeat_ms;
     c.rate_ppm = (uint32_t)rate_ppm;
+    c.distrusts_clocks = trust == 0;
     c.wal_bytes = wal_mib * MIB_BYTES;
     c.checkpoint_frames = (uint32_t)frames;
     c.checkpoint_slots = (uint32_t)slots;

@@ -22,6 +22,7 @@ struct serve_config {
     uint8_t cell[REPLICA_CELL_ID_BYTES];
     uint32_t id; /* and of this member */
     uint32_t lease_ms, heartbeat_ms, rate_ppm;
+    bool distrusts_clocks;
     uint64_t wal_bytes;
     uint32_t checkpoint_frames;
     uint32_t checkpoint_slots;

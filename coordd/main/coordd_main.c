@@ -27,6 +27,7 @@ static const char usage[] =
     "    --lease-ms N         the leader's lease, 350 if not given\n"
     "    --heartbeat-ms N     a seventh of the lease if not given\n"
     "    --rate-ppm N         bound on the drift between two clocks' rates\n"
+    "    --trust-clocks 0     confirm every read and KeepAlive by a round to a quorum\n"
     "    --wal-mib N          size of the write-ahead log on disk\n"
     "    --checkpoint-frames N  when it is moved into the database\n"
     "    --checkpoint-slots N, --checkpoint-bytes N\n"

@@ -62,6 +62,7 @@ struct client_stream {
     struct list waiting; /* in replica.waiting while something is parked or due */
     struct list parked;  /* of struct parked, in the order in which they came */
     uint32_t parked_count;
+    uint32_t watches_parked; /* among them: answers to writes go behind them */
     size_t parked_bytes;
     uint64_t step; /* the last in which something was sent, and how much */
     size_t step_bytes;
@@ -75,13 +76,17 @@ struct client_stream {
     struct buffer out;
 };
 
-/* A request that cannot be served yet. */
+enum parked_kind { PARKED_REQUEST, PARKED_WATCH, PARKED_ANSWER };
+
+/* A request that cannot be served yet, or an answer behind one. */
 struct parked {
     struct list place;
+    enum parked_kind kind;
+    uint64_t seq; /* of the write that it answers */
     uint64_t wait_slot;
     uint64_t wait_round; /* of the leader's, to be answered by a quorum; 0: the lease will do */
     size_t length;
-    uint8_t bytes[]; /* a packed Request that is no write, or a KeepAliveRequest */
+    uint8_t bytes[]; /* a packed Request that is no write, a KeepAliveRequest, or an Answer */
 };
 
 /* A name that somebody watches; it need not exist. */
@@ -205,7 +210,8 @@ void streams_end(struct replica *r, struct client_stream *s, enum stream_status 
                  const char *text);
 void streams_redirect(struct replica *r, struct client_stream *s);
 void streams_redirect_all(struct replica *r);
-void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes);
+/* `confirmed`: they have waited for what they had to wait for. */
+void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes, bool confirmed);
 void streams_flush(struct replica *r);
 void streams_free_all(struct replica *r);
 
@@ -219,6 +225,8 @@ void requests_execute(struct replica *r, struct client_stream *s,
                       const Coord__V1__ExecuteRequest *m);
 void requests_park(struct replica *r, struct client_stream *s, uint64_t wait_slot,
                    uint64_t wait_round, struct slice bytes);
+/* The round that what came now has to wait for: one that is not sent yet. */
+uint64_t requests_want_round(struct replica *r);
 /* After each step: whether the round that reads wait for is answered. */
 void requests_rounds(struct replica *r);
 void requests_unpark(struct replica *r);

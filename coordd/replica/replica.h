@@ -37,11 +37,14 @@ struct replica_config {
     uint64_t incarnation; /* random at init, never 0 */
     struct replica_member members[REPLICA_MEMBERS_MAX];
     uint32_t members_count;
-    uint32_t prepare_quorum;   /* 0: majority */
-    uint32_t accept_quorum;    /* 0: majority; the two must intersect */
-    uint32_t lease_ms;         /* leader's lease, 0: REPLICA_LEASE_MS_DEFAULT */
-    uint32_t heartbeat_ms;     /* 0: a seventh of the lease */
-    uint32_t rate_ppm;         /* bound on the drift of any two clocks' rates; 0: default */
+    uint32_t prepare_quorum; /* 0: majority */
+    uint32_t accept_quorum;  /* 0: majority; the two must intersect */
+    uint32_t lease_ms;       /* leader's lease, 0: REPLICA_LEASE_MS_DEFAULT */
+    uint32_t heartbeat_ms;   /* 0: a seventh of the lease */
+    uint32_t rate_ppm;       /* bound on the drift of any two clocks' rates; 0: default */
+    /* Every read and KeepAlive waits for a round to a quorum that was sent after it came,
+     * so that no answer rests on this clock. */
+    bool distrusts_clocks;
     uint32_t log_keep_entries; /* applied entries kept in memory for those who lag; 0: default */
     /* A checkpoint begins when so many slots, or bytes of values, were applied since
        the last one; the log keeps at least so many slots behind it. 0: default. */

@@ -82,6 +82,9 @@ static bool command_of_write(Coord__V1__Command *c, const Coord__V1__Write *w)
     }
 }
 
+static void answer_write(struct replica *r, struct client_stream *s, uint64_t seq,
+                         struct slice encoded);
+
 void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t lowest,
                     const Coord__V1__Write *write)
 {
@@ -97,7 +100,7 @@ void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, ui
         enum state_seq known = state_session_seq(r->state, s->session, seq, &kept);
 
         if (known == STATE_SEQ_ANSWERED) {
-            streams_answer(r, s, seq, false, kept);
+            answer_write(r, s, seq, kept);
             return;
         }
         if (known == STATE_SEQ_WAITING)
@@ -215,26 +218,56 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
 
 /* ---- requests that wait ---- */
 
-void requests_park(struct replica *r, struct client_stream *s, uint64_t wait_slot,
-                   uint64_t wait_round, struct slice bytes)
+static bool may_park(const struct client_stream *s, size_t length)
+{
+    return s->parked_count < STREAM_PARKED_MAX &&
+           s->parked_bytes + length <= STREAM_PARKED_BYTES_MAX;
+}
+
+static struct parked *park(struct replica *r, struct client_stream *s, enum parked_kind kind,
+                           struct slice bytes)
 {
     struct parked *p = check_calloc(1, sizeof *p + bytes.length);
 
-    p->wait_slot = wait_slot;
-    p->wait_round = wait_round;
+    p->kind = kind;
     p->length = bytes.length;
     if (bytes.length > 0)
         memcpy(p->bytes, bytes.data, bytes.length);
     list_append(&s->parked, &p->place);
     s->parked_count++;
+    s->watches_parked += kind == PARKED_WATCH;
     s->parked_bytes += bytes.length;
     list_remove(&s->waiting);
     list_append(&r->waiting, &s->waiting);
+    return p;
+}
+
+void requests_park(struct replica *r, struct client_stream *s, uint64_t wait_slot,
+                   uint64_t wait_round, struct slice bytes)
+{
+    struct parked *p = park(r, s, PARKED_REQUEST, bytes);
+
+    p->wait_slot = wait_slot;
+    p->wait_round = wait_round;
+}
+
+/* An answer to a write may show what a watch that was asked for before it has still
+ * to tell: while one waits to be registered, the answer waits behind it. */
+static void answer_write(struct replica *r, struct client_stream *s, uint64_t seq,
+                         struct slice encoded)
+{
+    if (s->watches_parked == 0 || s->closing)
+        streams_answer(r, s, seq, false, encoded);
+    else if (!may_park(s, encoded.length))
+        streams_end(r, s, STREAM_STATUS_RESOURCE_EXHAUSTED, "too many requests are waiting");
+    else
+        park(r, s, PARKED_ANSWER, encoded)->seq = seq;
 }
 
 static void drop(struct client_stream *s, struct parked *p)
 {
     s->parked_count--;
+    s->watches_parked -= p->kind == PARKED_WATCH;
     s->parked_bytes -= p->length;
     list_remove(&p->place);
     if (s->parked_count == 0 && s->due_count == 0)
@@ -250,9 +283,8 @@ void requests_drop_parked(struct client_stream *s)
         drop(s, container_of(at, struct parked, place));
 }
 
-/* The round that a read which came now has to wait for: one that is not sent yet.
- * While one is under way all that come share the next. */
-static uint64_t want_round(struct replica *r)
+/* While one is under way all that come share the next. */
+uint64_t requests_want_round(struct replica *r)
 {
     r->round_wanted = true;
     return paxos_round(r->paxos) + 1;
@@ -307,6 +339,7 @@ void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__
                                          ? q->read->freshness
                                          : COORD__V1__FRESHNESS__LEASE;
     uint64_t wait_round = 0;
+    struct parked *p;
     size_t length;
 
     if (q->kind_case == COORD__V1__REQUEST__KIND_READ &&
@@ -323,21 +356,25 @@ void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__
         serve(r, s, q->seq, q->read);
         return;
     }
+    if (freshness == COORD__V1__FRESHNESS__LEASE && r->config.distrusts_clocks)
+        freshness = COORD__V1__FRESHNESS__QUORUM;
     if (freshness == COORD__V1__FRESHNESS__QUORUM)
-        wait_round = want_round(r);
+        wait_round = requests_want_round(r);
     if (wait_round == 0 && s->parked_count == 0 && ready(r, s, s->last_slot, 0)) {
         look_now(r, s, q);
         return;
     }
     length = coord__v1__request__get_packed_size(q);
-    if (s->parked_count >= STREAM_PARKED_MAX ||
-        s->parked_bytes + length > STREAM_PARKED_BYTES_MAX) {
+    if (!may_park(s, length)) {
         streams_answer_status(r, s, q->seq, true, COORD__V1__STATUS__THROTTLED,
                               "too many requests are waiting");
         return;
     }
     coord__v1__request__pack(q, buffer_extend(&packed, length));
-    requests_park(r, s, s->last_slot, wait_round, buffer_slice(&packed));
+    p = park(r, s, q->kind_case == COORD__V1__REQUEST__KIND_WATCH ? PARKED_WATCH : PARKED_REQUEST,
+             buffer_slice(&packed));
+    p->wait_slot = s->last_slot;
+    p->wait_round = wait_round;
     buffer_release(&packed);
 }
 
@@ -347,7 +384,7 @@ static void unpark(struct replica *r, struct client_stream *s, struct slice byte
     Coord__V1__Request *q;
 
     if (s->kind == REPLICA_STREAM_KEEPALIVE) {
-        streams_beats(r, s, bytes);
+        streams_beats(r, s, bytes, true);
     } else {
         q = coord__v1__request__unpack(&allocator, bytes.length, bytes.data);
         CHECK(q != NULL); /* it was packed here */
@@ -363,9 +400,13 @@ static void unpark_stream(struct replica *r, struct client_stream *s)
     while ((at = list_first(&s->parked)) != NULL && !s->closing) {
         struct parked *p = container_of(at, struct parked, place);
 
-        if (!ready(r, s, p->wait_slot, p->wait_round))
-            break;
-        unpark(r, s, slice_of(p->bytes, p->length));
+        if (p->kind == PARKED_ANSWER) {
+            streams_answer(r, s, p->seq, false, slice_of(p->bytes, p->length));
+        } else {
+            if (!ready(r, s, p->wait_slot, p->wait_round))
+                break;
+            unpark(r, s, slice_of(p->bytes, p->length));
+        }
         if (!s->closing) /* ending a stream drops what it had parked */
             drop(s, p);
     }
@@ -426,7 +467,7 @@ static void route(struct replica *r, const struct state_answer *answer, const st
         l = leases_find(r, answer->session);
         s = l == NULL ? NULL : streams_find(r, l->stream);
         if (s != NULL)
-            streams_answer(r, s, answer->seq, false, answer->encoded);
+            answer_write(r, s, answer->seq, answer->encoded);
         return;
     }
     s = batch == NULL ? NULL : streams_find(r, batch->origins[answer->index]);

@@ -455,7 +455,7 @@ static Coord__V1__Status renew(struct replica *r, struct lease *l)
     return COORD__V1__STATUS__CANCELLED;
 }
 
-void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes)
+void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes, bool confirmed)
 {
     Coord__V1__KeepAliveRequest *m =
         unpack(r, s, &coord__v1__keep_alive_request__descriptor, bytes);
@@ -470,10 +470,10 @@ void streams_beats(struct replica *r, struct client_stream *s, struct slice byte
         streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "beats: too many in one message");
         return;
     }
-    if (!replica_lease_valid(r)) {
+    if (!confirmed && (r->config.distrusts_clocks || !replica_lease_valid(r))) {
         if (s->parked_count < STREAM_PARKED_MAX &&
             s->parked_bytes + bytes.length <= STREAM_PARKED_BYTES_MAX)
-            requests_park(r, s, 0, 0, bytes);
+            requests_park(r, s, 0, r->config.distrusts_clocks ? requests_want_round(r) : 0, bytes);
         return; /* one that is dropped is asked again */
     }
     for (size_t i = 0; i < m->n_beats; i++) {
@@ -517,7 +517,7 @@ void streams_message(struct replica *r, const struct replica_event *e)
     if (s->kind == REPLICA_STREAM_SESSION)
         session_message(r, s, e->bytes);
     else if (s->kind == REPLICA_STREAM_KEEPALIVE)
-        streams_beats(r, s, e->bytes);
+        streams_beats(r, s, e->bytes, false);
     else if (s->begun)
         streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "one request only");
     else

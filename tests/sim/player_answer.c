@@ -171,8 +171,8 @@ void player_answered(struct client *c, const struct client_effect *e)
     tally(s, &call, e->status);
     if (certainly_not(&call, e))
         player_never_of(p, &call);
-    if (revision > 0)
-        watcher_shown(c, revision);
+    if (revision > 0 && !call.stale)
+        watcher_shown(c, revision); /* what is stale promises no order */
     judge(c, &call, e->status, e->answer);
     if (call.op == OP_WATCH && e->status != ERR_OK)
         watcher_remove(&c->watcher, call.watch);

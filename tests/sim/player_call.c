@@ -322,7 +322,7 @@ void player_watch(struct client *c, uint32_t path)
 {
     struct sim *s = c->sim;
     struct call *call = new_call(c, OP_WATCH, path);
-    call->stale = s->swarm.wild_clocks != 0;
+    call->stale = s->swarm.wild_clocks != 0 && s->swarm.distrusts_clocks == 0;
     Coord__V1__Watch m = COORD__V1__WATCH__INIT;
     call->watch = m.id = c->player.next_watch++;
     m.path = (char *)path_text(path);

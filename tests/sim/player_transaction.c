@@ -115,6 +115,7 @@ Coord__V1__Freshness player_freshness(struct sim *s, struct call *call)
     }
     if (prng_chance(&s->work_random, s->swarm.quorum_ppm, PPM))
         return COORD__V1__FRESHNESS__QUORUM;
-    call->stale = s->swarm.wild_clocks != 0; /* a lease is worth nothing then */
+    /* A lease is worth nothing then. */
+    call->stale = s->swarm.wild_clocks != 0 && s->swarm.distrusts_clocks == 0;
     return COORD__V1__FRESHNESS__LEASE;
 }

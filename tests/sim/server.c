@@ -52,6 +52,7 @@ void server_init(struct sim *s, uint32_t index)
     c->lease_ms = s->swarm.lease_ms;
     c->rate_ppm = s->swarm.rate_ppm;
     c->log_keep_entries = s->swarm.log_keep_entries;
+    c->distrusts_clocks = s->swarm.distrusts_clocks != 0;
     c->checkpoint_slots = s->swarm.checkpoint_slots;
     c->checkpoint_step_bytes = s->swarm.checkpoint_step_bytes;
     c->log_keep_slots = s->swarm.log_keep_slots;

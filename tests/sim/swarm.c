@@ -240,6 +240,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     if (kind < 8)
         draw_wild_clocks(s, &p);
     draw_checkpoints(s, &p);
+    s->distrusts_clocks = often(&p, s->wild_clocks != 0 ? 60 : 10);
 }
 
 struct field {
@@ -332,6 +333,7 @@ static const struct field fields[] = {
     FIELD(full_ms),
     FIELD(lose_state_ppm),
     FIELD(damage_log_ppm),
+    FIELD(distrusts_clocks),
     FIELD(clock_ppm),
     FIELD(turn_every_ms),
     FIELD(wall_jump_every_ms),

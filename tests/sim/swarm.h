@@ -35,7 +35,7 @@ struct swarm {
     uint32_t commit_us, commit_spread_us, stall_every_ms, stall_ms, full_every_ms, full_ms;
     uint32_t lose_state_ppm, damage_log_ppm; /* of restarts */
     /* clocks */
-    uint32_t clock_ppm, turn_every_ms, wall_jump_every_ms, late_us;
+    uint32_t distrusts_clocks, clock_ppm, turn_every_ms, wall_jump_every_ms, late_us;
     uint32_t wild_clocks; /* they break the bound: what rests on it is not judged */
     /* processes */
     uint32_t crash_every_ms, power_every_ms, blackout_every_ms, restart_ms, crash_in_step_ppm;
