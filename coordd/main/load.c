@@ -117,6 +117,7 @@ static int make_replica(struct loading *l)
         .lease_ms = set->lease_ms,
         .heartbeat_ms = set->heartbeat_ms,
         .rate_ppm = set->rate_ppm,
+        .distrusts_clocks = set->distrusts_clocks,
         .checkpoint_slots = set->checkpoint_slots,
         .checkpoint_bytes = set->checkpoint_bytes,
         .log_keep_slots = set->log_keep_slots,
