@@ -58,6 +58,15 @@ static void draw_clock(struct sim *s, struct clock *c)
     clock_init(c, up_ns + NS_PER_S, ppm, unix_ms);
 }
 
+/* One runs as slow as it may and all others as fast: the whole of the margin that
+ * leases leave for it is used up. */
+static void draw_clocks_apart(struct sim *s)
+{
+    uint64_t slow = prng_below(&s->clock_random, s->swarm.members);
+    for (uint32_t i = 0; i < s->swarm.members; i++)
+        s->servers[i].clock.ppm = i == slow ? -(int64_t)s->swarm.clock_ppm : s->swarm.clock_ppm;
+}
+
 static void on_boot(void *object, const struct queue_item *item)
 {
     (void)item;
@@ -87,6 +96,8 @@ static void set_up(struct sim *s)
         sim_after(s, sim_around_ms(&s->fault_random, BOOT_MS), on_boot, &s->servers[i], 0, 0, 0,
                   NULL);
     }
+    if (prng_chance(&s->clock_random, 1, 5))
+        draw_clocks_apart(s);
     for (uint32_t i = 0; i < s->swarm.hosts; i++) {
         host_init(s, i);
         draw_clock(s, &s->hosts[i].clock);
