@@ -17,6 +17,8 @@ enum { STEPS_TO_SERVE = 500, ARENA_BYTES = 16 * 1024 * 1024, READS_MAX = 16 };
 enum { CHECKPOINT_SLOTS = 6, KEEP_SLOTS = 2, STEP_BYTES = 300, CHUNK_READ_BYTES = 300 };
 enum { SAVER_JOBS_MAX = 200 };
 
+void (*cell_overhears)(struct slice envelope);
+
 /* ---- effects ---- */
 
 static const ProtobufCMessageDescriptor *type_of(enum replica_stream_kind kind)
@@ -32,7 +34,7 @@ static const ProtobufCMessageDescriptor *type_of(enum replica_stream_kind kind)
     return &coord__v1__answer__descriptor;
 }
 
-static void judge_peer(const struct cell *c, const struct effect *e)
+static void judge_peer(struct cell *c, const struct effect *e)
 {
     struct arena arena;
     struct peer_envelope envelope;
@@ -41,6 +43,10 @@ static void judge_peer(const struct cell *c, const struct effect *e)
     arena_init(&arena, ARENA_BYTES);
     DEMAND(e->peer != c->config.self && e->peer <= c->config.members_count);
     DEMAND(peer_decode(&c->config, &arena, blob_slice(e->bytes), &envelope, &m));
+    if (cell_overhears != NULL)
+        cell_overhears(blob_slice(e->bytes));
+    if (m.kind == MESSAGE_TRANSFER)
+        c->asked = m.number;
     message_release(&m);
     arena_release(&arena);
 }

@@ -32,7 +32,11 @@ struct cell {
     int64_t now_ns, wake_at_ns;
     struct cell_stream streams[CELL_STREAMS_MAX]; /* by id; 0 is none */
     uint64_t last_stream;
+    uint64_t asked; /* the number of its last question for state */
 };
+
+/* Gets every message that a cell sends to a peer, if it is set (chunks_of.c). */
+extern void (*cell_overhears)(struct slice envelope);
 
 /* Of a cell of one it runs until that serves. */
 void cell_init(struct cell *c, uint32_t members_count);

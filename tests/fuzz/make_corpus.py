@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes the first inputs of every fuzz target: tests/fuzz/make_corpus.py RECORDS_OF
 
-RECORDS_OF is the program fuzz-records-of of any build. What is there already stays,
+RECORDS_OF is the program fuzz-records-of of any build; fuzz-chunks-of stands beside it. What is there already stays,
 so that what the fuzzers found (tests/fuzz/README.md) is kept."""
 
 import os
@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 CORPUS = os.path.join(HERE, "corpus")
+RECORDS_OF = sys.argv[1]
 
 generated = tempfile.TemporaryDirectory(prefix="coord-corpus-")
 subprocess.run(["protoc", "-I", os.path.join(ROOT, "proto"), "--python_out", generated.name,
@@ -152,6 +153,20 @@ def client_stream():
 
 # ---- what replicas say: peer_message, peer_codec ----
 
+def sent_by(seed):
+    """The chunks of state that a replica sends in this input of peer_message."""
+    ran = subprocess.run([os.path.join(os.path.dirname(RECORDS_OF), "fuzz-chunks-of"), seed],
+                         stdout=subprocess.PIPE, check=True, encoding="ascii")
+    chunks = []
+    for line in ran.stdout.split():
+        message = r.Message.FromString(r.Envelope.FromString(bytes.fromhex(line)).body)
+        if message.WhichOneof("body") == "transferred":
+            message.transferred.number = 0
+            if message not in chunks:
+                chunks.append(message)
+    return chunks
+
+
 def entry(slot, kind, value=b"", ballot=0):
     return r.Entry(slot=slot, ballot=ballot, kind=kind, value=value)
 
@@ -189,6 +204,9 @@ def messages():
         "probed": r.Message(probed=r.Probed(number=1, promised=0)),
         "fetch": r.Message(fetch=r.Fetch(first_slot=1, last_slot=5)),
         "fetched": r.Message(fetched=r.Fetched(first_slot=1, entries=LOG)),
+        "transfer": r.Message(transfer=r.Transfer(number=1, chunk=0, first_slot=1)),
+        "cut": r.Message(fetched=r.Fetched(first_slot=1, checkpoint=9)),
+        "nothing": r.Message(transferred=r.Transferred(chunk=0, last=True)),
         "relinquish": r.Message(relinquish=r.Relinquish(ballot=BALLOT, heir=1)),
     }
 
@@ -213,6 +231,21 @@ def peer():
                                         (P_WAIT, 60), said("probed"), said("promise_empty")))
     save("peer_message", "crash", rows(*follow, (P_RESTART,), (P_STICK,), said("prepare", 1),
                                        said("accept"), (P_FULL,), (P_WAIT, 20), (P_UNSTICK,)))
+    more = r.Message(accept=r.Accept(
+        ballot=BALLOT, previous_slot=5, chosen=5, round=3, healthy=True, lease_ms=350,
+        entries=[entry(6 + i, 5, batch(command(put=c.Put(path=f"/a{i}", create=True)),
+                                       open_command(i + 1))) for i in range(6)]))
+    chosen = r.Message(accept=r.Accept(ballot=BALLOT, previous_slot=11, chosen=11, round=4,
+                                       healthy=True, lease_ms=350))
+    ask = [(P_MESSAGE, 1, r.Message(transfer=r.Transfer(number=1, chunk=i, first_slot=1)))
+           for i in range(6)]
+    save("peer_message", "checkpoint", rows(*follow, (P_MESSAGE, 0, more), (P_MESSAGE, 0, chosen),
+                                            (P_WAIT, 10), *ask, (P_RESTART,), *ask))
+    sent = sent_by(os.path.join(CORPUS, "peer_message", "checkpoint"))
+    save("peer_message", "transferred", rows(
+        (P_LINK, 0), said("prepare"), said("cut"), (P_WAIT, 10), said("cut"), (P_WAIT, 40),
+        *[(P_MESSAGE, 0, message) for message in sent], (P_WAIT, 10), (P_MESSAGE, 0, chosen),
+        (P_RESTART,)))
     lead = [(P_LINK, 0), (P_LINK, 1), (P_WAIT, 255), (P_WAIT, 100)]
     for number in (1, 2, 3, 4):
         probed = r.Message(probed=r.Probed(number=number))
@@ -271,11 +304,14 @@ def stories():
         "end": [one, two, *nodes, *locks, command(4, 1, end_session=c.EndSession()),
                 command(5, 2, put=c.Put(path="/a", condition=c.Condition(
                     content_generation=4, instance=4, sequencer="ce" * 16 + ":4:x:9:/a")))],
+        "repeat": [one, *nodes, command(3, 1, acquire=acquire("/a")), nodes[0], nodes[1],
+                   c.Command(session=1, seq=2, lowest=2, put=c.Put(path="/a")),
+                   c.Command(session=1, seq=9, lowest=3, put=c.Put(path="/a")), nodes[0]],
         "one": [one],
     }
 
 
-def state(records_of):
+def state():
     for name, commands in stories().items():
         parts = [(CHECKED, 1, x) for x in commands]
         reads = [(READ, 0, read) for read in READS]
@@ -284,7 +320,7 @@ def state(records_of):
              rows(*[y for x in parts for y in (x, (CUT, 1))], (BARRIER, 3)))
         save("state_apply", name + "_unchecked", rows(*[(UNCHECKED, 1, x) for x in commands]))
         os.makedirs(os.path.join(CORPUS, "state_load"), exist_ok=True)
-        subprocess.run([records_of, os.path.join(CORPUS, "state_apply", name),
+        subprocess.run([RECORDS_OF, os.path.join(CORPUS, "state_apply", name),
                         os.path.join(CORPUS, "state_load", name)], check=True)
 
 
@@ -327,6 +363,10 @@ def replies():
         "give_up": [*begin, (CALL, 1), (GIVE_UP, 1), (REPLY, 0, answered(1)), (S_WAIT, 20)],
         "close": [*begin, (CALL, 0), (S_CLOSE,), (REPLY, 0, answered(1)), (REPLY, 0, answered(2))],
     }
+    for status in ("NOT_HELD", "THROTTLED", "MAYBE_APPLIED", "EXPIRED", "CANCELLED", "JEOPARDY"):
+        no = (REPLY, 0, answered(1, status=c.Status.Value(status)))
+        stories_of["no_" + status.lower()] = [*begin, (CALL, 0), no, no, (S_WAIT, 20), (CALL, 1),
+                                              (REPLY, 0, answered(2)), no]
     for name, story in stories_of.items():
         save("session", name, rows(*story))
 
@@ -402,7 +442,7 @@ def wal():
 
 client_stream()
 peer()
-state(sys.argv[1])
+state()
 replies()
 texts()
 wal()

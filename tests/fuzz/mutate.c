@@ -114,8 +114,9 @@ static uint64_t random_number(struct prng *p)
 {
     switch (prng_below(p, 4)) {
     case 0:
-    case 1:
         return prng_below(p, 8);
+    case 1:
+        return prng_below(p, 32);
     case 2:
         return prng_below(p, 70000);
     default:

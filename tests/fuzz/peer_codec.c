@@ -32,6 +32,8 @@ static void demand_same(const struct message *a, const struct message *b)
         const struct log_entry *e = &a->entries[i], *f = &b->entries[i];
 
         DEMAND(e->slot == f->slot && e->kind == f->kind);
+        DEMAND(i == 0 || e->slot == a->entries[i - 1].slot + 1);
+        DEMAND(a->kind != MESSAGE_ACCEPT || e->slot == a->previous_slot + 1 + i);
         DEMAND(a->kind == MESSAGE_ACCEPT || e->ballot == f->ballot);
         DEMAND(slice_equal(blob_slice(e->value), blob_slice(f->value)));
     }
@@ -71,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t *bytes;
 
         if (part.op % 2 != 0) {
-            (void)peer_mend(&config, 2, part.bytes, &mended);
+            (void)peer_mend(&config, 2, 1, part.bytes, &mended);
             part.bytes = buffer_slice(&mended);
         }
         bytes = fuzz_copy(part.bytes);

@@ -45,7 +45,7 @@ static void mend_entries(Coord__V1__Entry **entries, size_t count)
     }
 }
 
-static void mend_message(Coord__V1__Message *m)
+static void mend_message(Coord__V1__Message *m, uint64_t asked)
 {
     switch (m->body_case) {
     case COORD__V1__MESSAGE__BODY_PROMISE:
@@ -58,6 +58,8 @@ static void mend_message(Coord__V1__Message *m)
         mend_entries(m->fetched->entries, m->fetched->n_entries);
         break;
     case COORD__V1__MESSAGE__BODY_TRANSFERRED:
+        if (m->transferred->number == 0)
+            m->transferred->number = asked;
         m->transferred->checksum =
             hash_bytes(m->transferred->slot,
                        slice_of(m->transferred->records.data, m->transferred->records.len));
@@ -67,8 +69,8 @@ static void mend_message(Coord__V1__Message *m)
     }
 }
 
-bool peer_mend(const struct replica_config *config, uint32_t from, struct slice body,
-               struct buffer *out)
+bool peer_mend(const struct replica_config *config, uint32_t from, uint64_t asked,
+               struct slice body, struct buffer *out)
 {
     Coord__V1__Envelope envelope = COORD__V1__ENVELOPE__INIT;
     Coord__V1__Message *m = coord__v1__message__unpack(NULL, body.length, body.data);
@@ -77,7 +79,7 @@ bool peer_mend(const struct replica_config *config, uint32_t from, struct slice 
     if (m == NULL) {
         buffer_put(&mended, body.data, body.length);
     } else {
-        mend_message(m);
+        mend_message(m, asked);
         coord__v1__message__pack(m, buffer_extend(&mended, coord__v1__message__get_packed_size(m)));
         coord__v1__message__free_unpacked(m, NULL);
     }

@@ -13,9 +13,10 @@ enum { PEER_SELF = 1, PEER_MEMBERS = 3 };
 /* A cell of `members_count` members, of which this is PEER_SELF. */
 void peer_config(struct replica_config *ret, uint32_t members_count);
 
-/* An Envelope from member `from` around these bytes of a Message, appended to `out`.
+/* An Envelope from member `from` around these bytes of a Message, appended to `out`. A
+ * chunk of a transfer without a number gets `asked`, that of the last question for one.
  * False if they are none: then they go in as they are. */
-bool peer_mend(const struct replica_config *config, uint32_t from, struct slice body,
-               struct buffer *out);
+bool peer_mend(const struct replica_config *config, uint32_t from, uint64_t asked,
+               struct slice body, struct buffer *out);
 
 #endif

@@ -54,7 +54,7 @@ static void play(struct cell *c, const struct fuzz_part *part)
 
     switch (part->op % OPS) {
     case OP_MESSAGE:
-        (void)peer_mend(&c->config, from, part->bytes, &mended);
+        (void)peer_mend(&c->config, from, c->asked, part->bytes, &mended);
         hear(c, from, buffer_slice(&mended));
         break;
     case OP_ENVELOPE:

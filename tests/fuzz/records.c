@@ -4,17 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coord/v1/replica.pb-c.h"
 #include "tests/fuzz/fuzz.h"
 
 const uint8_t records_cell[STATE_CELL_ID_BYTES] = {0xce, 0x11};
 
 static void put(void *context, struct slice key, struct slice value)
 {
+    Coord__V1__Envelope record = COORD__V1__ENVELOPE__INIT;
     struct buffer bytes = BUFFER_INIT;
-    struct fuzz_part part = {.arg = (uint8_t)(key.length < UINT8_MAX ? key.length : UINT8_MAX)};
+    struct fuzz_part part = {.op = 0};
 
-    buffer_put(&bytes, key.data, key.length);
-    buffer_put(&bytes, value.data, value.length);
+    record.cell.data = (uint8_t *)(uintptr_t)key.data;
+    record.cell.len = key.length;
+    record.body.data = (uint8_t *)(uintptr_t)value.data;
+    record.body.len = value.length;
+    coord__v1__envelope__pack(&record,
+                              buffer_extend(&bytes, coord__v1__envelope__get_packed_size(&record)));
     part.bytes = buffer_slice(&bytes);
     fuzz_put_part(context, &part);
     buffer_release(&bytes);
@@ -27,15 +33,16 @@ void records_put(const struct state *s, struct buffer *out)
 
 static enum err load(struct state *s, const struct fuzz_part *part)
 {
-    size_t length = part->arg < part->bytes.length ? part->arg : part->bytes.length;
-    struct slice key = slice_of(part->bytes.data, length);
-    struct slice value = slice_of(part->bytes.data + length, part->bytes.length - length);
-    uint8_t *key_copy = fuzz_copy(key), *value_copy = fuzz_copy(value);
-    enum err e =
-        state_load_record(s, slice_of(key_copy, length), slice_of(value_copy, value.length));
+    Coord__V1__Envelope *record =
+        coord__v1__envelope__unpack(NULL, part->bytes.length, part->bytes.data);
+    enum err e;
 
-    free(key_copy);
-    free(value_copy);
+    if (record == NULL)
+        return ERR_OK;
+    /* Each lies in memory of its own. */
+    e = state_load_record(s, slice_of(record->cell.data, record->cell.len),
+                          slice_of(record->body.data, record->body.len));
+    coord__v1__envelope__free_unpacked(record, NULL);
     return e;
 }
 

@@ -6,8 +6,8 @@
 
 extern const uint8_t records_cell[STATE_CELL_ID_BYTES];
 
-/* Appends every record as a part of state_load's: arg is the key's length (a longer
- * key's is 0xff), the bytes are key and value. */
+/* Appends every record as a part of state_load's. So that the mutator can tell key and
+ * value apart, the bytes are an Envelope with the key as its cell and the value as its body. */
 void records_put(const struct state *s, struct buffer *out);
 /* The state that such parts make, or NULL. */
 struct state *records_load(struct slice parts);

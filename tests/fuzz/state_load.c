@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "coord/v1/command.pb-c.h"
+#include "coord/v1/replica.pb-c.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/records.h"
 
@@ -11,7 +12,7 @@ enum { SESSIONS = 6, LATER_MS = 1000 };
 const ProtobufCMessageDescriptor *fuzz_type(uint8_t op)
 {
     (void)op;
-    return NULL;
+    return &coord__v1__envelope__descriptor;
 }
 
 static void run(struct state *s, Coord__V1__Command *c)
