@@ -20,6 +20,9 @@ struct loading {
     struct replica_durable durable;
     enum err error; /* of the replica's */
     uint64_t slot;  /* where it was */
+    uint64_t have;  /* the checkpoint's slot */
+    bool log_damaged, log_repaired;
+    char damage[SETTINGS_WHY_BYTES]; /* of the log */
 };
 
 static int fail_store(enum store_result result, const char *why)
@@ -30,40 +33,77 @@ static int fail_store(enum store_result result, const char *why)
 
 /* ---- log.db ---- */
 
+/* A damaged log is told and repaired by repair_log, once. */
+static int fail_log(struct loading *l, enum store_result result, const char *why)
+{
+    if (result != STORE_CORRUPT || l->log_repaired)
+        return fail_store(result, why);
+    l->log_damaged = true;
+    (void)snprintf(l->damage, sizeof l->damage, "%s", why);
+    return COORDD_EXIT_CORRUPT;
+}
+
+/* Nobody has the directory open. */
+static int repair_log(struct loading *l)
+{
+    char why[SETTINGS_WHY_BYTES] = "";
+    enum store_result result = store_repair(l->config->dir, &l->options, why, sizeof why);
+    if (result == STORE_OK) {
+        LOG_ERROR("log", log_text("problem", store_result_text(STORE_CORRUPT)),
+                  log_text("text", l->damage),
+                  log_text("so", "it is set aside as " STORE_LOG_DAMAGED));
+        return COORDD_EXIT_OK;
+    }
+    if (result != STORE_CORRUPT)
+        return fail_store(result, why);
+    LOG_ERROR("storage", log_text("problem", store_result_text(result)), log_text("text", why),
+              log_text("so", "what this member promised may be lost: keep the directory and leave "
+                             "the member down, the cell runs on without it"));
+    return COORDD_EXIT_CORRUPT;
+}
+
 static int open_store(struct loading *l)
 {
     const struct serve_config *config = l->config;
     char why[SETTINGS_WHY_BYTES] = "";
     enum store_result result = store_open(config->dir, &l->options, &l->to->store, why, sizeof why);
     if (result != STORE_OK)
-        return fail_store(result, why);
+        return fail_log(l, result, why);
     /* Is it the directory that the caller meant? */
     struct store *store = l->to->store;
     result = store_expect(store, config->has_cell ? config->cell : NULL, config->id);
     if (result != STORE_OK)
         return fail_store(result, store_why(store));
     store_durable(store, &l->durable);
+    if (l->durable.log_damaged)
+        LOG_ERROR("log", log_text("problem", "it was damaged, and there is none yet"),
+                  log_number("slot", l->durable.last_slot),
+                  log_text("so", "this member has no vote until it has got the state behind this "
+                                 "slot from the other members"));
     return COORDD_EXIT_OK;
 }
 
 static bool load_entry(void *context, const struct log_entry *entry)
 {
     struct loading *l = context;
+    if (entry->slot <= l->have)
+        return true;
     l->error = replica_load_entry(l->to->replica, entry);
     l->slot = entry->slot;
     l->to->entries++;
     return l->error == ERR_OK;
 }
 
+/* All of it is read, what only others may ask for too: damage is found now, and not
+ * once it ends a server that works. */
 static int load_log(struct loading *l)
 {
     struct store *store = l->to->store;
-    uint64_t behind = checkpoint_slot(l->to->checkpoint);
-    if (behind < l->durable.floor)
-        behind = l->durable.floor;
-    enum store_result result = store_read(store, behind + 1, UINT64_MAX, 0, load_entry, l);
+    l->have = checkpoint_slot(l->to->checkpoint);
+    enum store_result result =
+        store_read(store, l->durable.floor + 1, UINT64_MAX, 0, load_entry, l);
     if (result != STORE_OK)
-        return fail_store(result, store_why(store));
+        return fail_log(l, result, store_why(store));
     if (l->error == ERR_OK)
         return COORDD_EXIT_OK;
     LOG_ERROR("log-gap", log_number("slot", l->slot), log_text("dir", l->config->dir));
@@ -190,6 +230,18 @@ static int load_checkpoint(struct loading *l)
 
 /* ---- both ---- */
 
+static int load_all(struct loading *l)
+{
+    int status = open_store(l);
+    if (status == COORDD_EXIT_OK)
+        status = open_checkpoint(l);
+    if (status == COORDD_EXIT_OK)
+        status = load_checkpoint(l);
+    if (status == COORDD_EXIT_OK)
+        status = load_log(l);
+    return status;
+}
+
 int load_directory(const struct serve_config *config, const struct store_options *storage,
                    struct loaded *ret)
 {
@@ -201,13 +253,14 @@ int load_directory(const struct serve_config *config, const struct store_options
         l.options.wal_bytes = config->wal_bytes;
     if (config->checkpoint_frames != 0)
         l.options.checkpoint_frames = config->checkpoint_frames;
-    int status = open_store(&l);
-    if (status == COORDD_EXIT_OK)
-        status = open_checkpoint(&l);
-    if (status == COORDD_EXIT_OK)
-        status = load_checkpoint(&l);
-    if (status == COORDD_EXIT_OK)
-        status = load_log(&l);
+    int status = load_all(&l);
+    if (l.log_damaged) {
+        loaded_release(ret);
+        l.log_repaired = true;
+        status = repair_log(&l);
+        if (status == COORDD_EXIT_OK)
+            status = load_all(&l);
+    }
     if (status != COORDD_EXIT_OK)
         return status;
     enum store_result result = store_mark_used(ret->store);

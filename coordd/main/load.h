@@ -1,8 +1,9 @@
 /* load.h - from a member's directory to a replica that can go on where it was.
  *
- * log.db must be sound: nobody else can say what was promised here. A state.db
- * that is damaged is set aside, and the replica starts without its state, which
- * the others have too, and leads nothing until it has got it from them. */
+ * What log.db says of the member and its promises must be sound: nobody else can say
+ * that. A log that is damaged is set aside, and so is a state.db; the replica starts
+ * without them, and leads nothing (without its log: has no vote either) until it has
+ * got the state from the others. */
 #ifndef COORD_MAIN_LOAD_H
 #define COORD_MAIN_LOAD_H
 

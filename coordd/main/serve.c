@@ -74,11 +74,14 @@ static void wake(void *context)
 }
 
 /* What is durable is not known any more, so nobody may hear another word of this
- * process. */
+ * process. If it is damage, the next start finds it and asks the others for the state. */
 _Noreturn static void end_for_disk(enum store_result result, const char *why)
 {
     LOG_ERROR("storage", log_text("problem", store_result_text(result)), log_text("text", why),
-              log_text("so", "the process ends, for what is durable is not known"));
+              log_text("so", result == STORE_CORRUPT
+                                 ? "the process ends; start it again, and it gets what is lost "
+                                   "from the other members"
+                                 : "the process ends, for what is durable is not known"));
     _exit(exit_for_store(result));
 }
 
@@ -88,8 +91,7 @@ static void log_failed(void *context, enum store_result result)
     end_for_disk(result, store_why(((struct serve *)context)->loaded.store));
 }
 
-/* From the checkpoint thread. If it is damage, the next start finds it and asks the
- * others for the state. */
+/* From the checkpoint thread. */
 static void checkpoint_failed(void *context, enum store_result result)
 {
     end_for_disk(result, checkpoint_why(((struct serve *)context)->loaded.checkpoint));

@@ -110,8 +110,9 @@ enum store_number {
     STORE_NUMBER_PROMISED = 1,
     STORE_NUMBER_LEASE_MS = 2,
     STORE_NUMBER_USED = 3,
-    STORE_NUMBER_THROUGH = 4, /* the log reaches at least to here */
-    STORE_NUMBER_FLOOR = 5,   /* and begins behind this */
+    STORE_NUMBER_THROUGH = 4,    /* the log reaches at least to here */
+    STORE_NUMBER_FLOOR = 5,      /* and begins behind this */
+    STORE_NUMBER_UNREADABLE = 6, /* it was lost up to here; means nothing up to the floor */
 };
 
 struct store {
@@ -124,8 +125,9 @@ struct store {
     uint64_t used;
     uint64_t through;
     uint64_t floor;
-    uint64_t trimmed;   /* no row up to here is left; <= floor */
-    uint64_t last_slot; /* >= floor; equal: the log is empty */
+    uint64_t unreadable; /* above the floor: the log is empty, and last_slot is this */
+    uint64_t trimmed;    /* no row up to here is left; <= floor */
+    uint64_t last_slot;  /* >= floor; equal: the log is empty */
     uint32_t checkpoint_frames;
 };
 
@@ -133,12 +135,22 @@ extern const struct database_kind log_database;
 
 /* Everything that a fresh log.db holds. */
 int schema_create(sqlite3 *db, const void *identity);
-/* Fills identity, numbers, last_slot and trimmed; checks them. */
-enum store_result schema_load(struct store *s);
+/* The same, with the numbers of a log that was lost up to `unreadable`; the context is
+ * a struct store. */
+int schema_create_anew(sqlite3 *db, const void *store);
+/* Fills identity and numbers; checks them. */
+enum store_result schema_load_numbers(struct store *s);
+/* Then last_slot and trimmed. */
+enum store_result schema_load_range(struct store *s);
 /* What a row of `number` carries beside its value. */
 sqlite3_int64 schema_number_checksum(uint32_t name, uint64_t value);
 
 int log_prepare(struct store *s);
+void log_drop_statements(struct store *s);
+/* Is the last row what it says? Its slot is taken for the log's length from now on. */
+enum store_result log_check_end(struct store *s);
+/* The row that `read` stands on: does its checksum fit? */
+bool log_row_is_sound(sqlite3_stmt *row);
 /* To be called once the -wal has been moved: notes how far the log reaches, and
  * deletes some of what lies below the floor. */
 enum store_result log_note(struct store *s);

@@ -28,6 +28,16 @@ int log_prepare(struct store *s)
     return database_prepare(&s->database, all, sizeof all / sizeof all[0]);
 }
 
+void log_drop_statements(struct store *s)
+{
+    sqlite3_stmt **const all[] = {&s->put_entry, &s->put_number, &s->read, &s->measure, &s->trim};
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        sqlite3_finalize(*all[i]);
+        *all[i] = NULL;
+    }
+}
+
 /* ---- transactions ---- */
 
 static struct pending begin(struct store *s, int *rc)
@@ -243,30 +253,66 @@ static enum store_result bad_slot(struct store *s, uint64_t slot, const char *wh
     return STORE_CORRUPT;
 }
 
-/* The row that `read` stands on. */
-static enum store_result take_row(struct store *s, uint64_t expected, struct log_entry *ret)
+/* All but the value, which is borrowed from the row. */
+static struct log_entry row_entry(sqlite3_stmt *row, struct slice *ret_value)
 {
-    sqlite3_stmt *row = s->read;
-    struct log_entry entry = {
+    const void *data = sqlite3_column_blob(row, 5);
+
+    *ret_value = slice_of(data, (size_t)sqlite3_column_bytes(row, 5));
+    return (struct log_entry){
         .slot = (uint64_t)sqlite3_column_int64(row, 0),
         .ballot = (uint64_t)sqlite3_column_int64(row, 1),
         .kind = (uint32_t)sqlite3_column_int64(row, 2),
         .chosen = (uint64_t)sqlite3_column_int64(row, 3),
     };
-    const void *data = sqlite3_column_blob(row, 5);
-    struct slice value = slice_of(data, (size_t)sqlite3_column_bytes(row, 5));
+}
+
+bool log_row_is_sound(sqlite3_stmt *row)
+{
+    struct slice value;
+    struct log_entry entry = row_entry(row, &value);
+
+    return (value.data != NULL || value.length == 0) &&
+           sqlite3_column_int64(row, 4) == entry_checksum(&entry, value);
+}
+
+/* The row that `read` stands on. */
+static enum store_result take_row(struct store *s, uint64_t expected, struct log_entry *ret)
+{
+    struct slice value;
+    struct log_entry entry = row_entry(s->read, &value);
 
     if (entry.slot != expected)
         return bad_slot(s, expected, "is missing");
-    if (data == NULL && value.length != 0) {
+    if (value.data == NULL && value.length != 0) {
         (void)database_judge(&s->database, SQLITE_NOMEM, "read a value of");
         return STORE_FAILED;
     }
-    if (sqlite3_column_int64(row, 4) != entry_checksum(&entry, value))
+    if (sqlite3_column_int64(s->read, 4) != entry_checksum(&entry, value))
         return bad_slot(s, expected, "has a wrong checksum");
     entry.value = blob_copy(value);
     *ret = entry;
     return STORE_OK;
+}
+
+enum store_result log_check_end(struct store *s)
+{
+    enum store_result r = STORE_OK;
+    int rc;
+
+    if (s->last_slot == s->floor || s->unreadable > s->floor)
+        return STORE_OK;
+    sqlite3_bind_int64(s->read, 1, (sqlite3_int64)s->last_slot);
+    sqlite3_bind_int64(s->read, 2, (sqlite3_int64)s->last_slot);
+    rc = sqlite3_step(s->read);
+    if (rc == SQLITE_DONE)
+        r = bad_slot(s, s->last_slot, "is missing");
+    else if (rc != SQLITE_ROW)
+        r = database_judge(&s->database, rc, "read the log's end");
+    else if (!log_row_is_sound(s->read))
+        r = bad_slot(s, s->last_slot, "has a wrong checksum");
+    sqlite3_reset(s->read);
+    return r;
 }
 
 enum store_result store_read(struct store *s, uint64_t first, uint64_t last, uint64_t bytes_max,
@@ -281,7 +327,7 @@ enum store_result store_read(struct store *s, uint64_t first, uint64_t last, uin
         return refuse_failed(s);
     if (last > s->last_slot)
         last = s->last_slot;
-    if (next > last)
+    if (next > last || s->unreadable > s->floor)
         return STORE_OK;
     sqlite3_bind_int64(s->read, 1, (sqlite3_int64)next);
     sqlite3_bind_int64(s->read, 2, (sqlite3_int64)last);

@@ -106,6 +106,40 @@ int schema_create(sqlite3 *db, const void *identity)
     return rc == SQLITE_OK ? create_members(db, identity) : rc;
 }
 
+static int create_number(sqlite3 *db, uint32_t name, uint64_t value)
+{
+    sqlite3_stmt *insert;
+    int rc = sqlite3_prepare_v2(db, "INSERT INTO number VALUES (?, ?, ?)", -1, &insert, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    sqlite3_bind_int64(insert, 1, name);
+    sqlite3_bind_int64(insert, 2, (sqlite3_int64)value);
+    sqlite3_bind_int64(insert, 3, schema_number_checksum(name, value));
+    return finish(insert);
+}
+
+int schema_create_anew(sqlite3 *db, const void *store)
+{
+    const struct store *s = store;
+    const struct {
+        uint32_t name;
+        uint64_t value;
+    } numbers[] = {
+        {STORE_NUMBER_PROMISED, s->promised},
+        {STORE_NUMBER_LEASE_MS, s->lease_ms},
+        {STORE_NUMBER_USED, s->used},
+        {STORE_NUMBER_FLOOR, s->floor},
+        {STORE_NUMBER_UNREADABLE, s->unreadable},
+    };
+    int rc = schema_create(db, &s->identity);
+
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof numbers / sizeof numbers[0]; i++)
+        if (numbers[i].value != 0)
+            rc = create_number(db, numbers[i].name, numbers[i].value);
+    return rc;
+}
+
 /* ---- reading ---- */
 
 static enum store_result damaged(struct store *s, const char *what)
@@ -189,7 +223,7 @@ static int load_numbers(struct store *s, bool *sound)
         uint64_t *const places[] = {
             [STORE_NUMBER_PROMISED] = &s->promised, [STORE_NUMBER_LEASE_MS] = &s->lease_ms,
             [STORE_NUMBER_USED] = &s->used,         [STORE_NUMBER_THROUGH] = &s->through,
-            [STORE_NUMBER_FLOOR] = &s->floor,
+            [STORE_NUMBER_FLOOR] = &s->floor,       [STORE_NUMBER_UNREADABLE] = &s->unreadable,
         };
 
         if (sqlite3_column_int64(row, 2) != schema_number_checksum(name, value) || name == 0 ||
@@ -220,13 +254,31 @@ static int load_range(struct store *s)
         uint64_t last = (uint64_t)sqlite3_column_int64(row, 1);
 
         s->last_slot = last > s->floor ? last : s->floor;
+        if (s->last_slot < s->unreadable)
+            s->last_slot = s->unreadable;
         s->trimmed = first == 0 || first > s->floor ? s->floor : first - 1;
     }
     sqlite3_finalize(row);
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-enum store_result schema_load(struct store *s)
+/* A page that lost a row would still be a sound page of rows with right checksums; but
+ * what it lost is free space then that it does not know of. */
+static int check_numbers(struct store *s, bool *sound)
+{
+    sqlite3_stmt *row;
+    int rc = sqlite3_prepare_v2(s->database.db, "PRAGMA quick_check(number)", -1, &row, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW)
+        *sound = *sound && strcmp((const char *)sqlite3_column_text(row, 0), "ok") == 0;
+    sqlite3_finalize(row);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+enum store_result schema_load_numbers(struct store *s)
 {
     bool sound = true;
     sqlite3_int64 checksum = 0;
@@ -239,11 +291,19 @@ enum store_result schema_load(struct store *s)
     if (!sound || checksum != identity_checksum(&s->identity))
         return damaged(s, "the identity");
     rc = load_numbers(s, &sound);
+    if (rc == SQLITE_OK)
+        rc = check_numbers(s, &sound);
     if (rc != SQLITE_OK)
         return database_judge(&s->database, rc, "read the numbers");
     if (!sound)
         return damaged(s, "a number (promise, lease, use, length or floor of the log)");
-    rc = load_range(s);
+    return STORE_OK;
+}
+
+enum store_result schema_load_range(struct store *s)
+{
+    int rc = load_range(s);
+
     if (rc != SQLITE_OK)
         return database_judge(&s->database, rc, "read the log's end");
     if (s->last_slot < s->through) {

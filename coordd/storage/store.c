@@ -116,7 +116,9 @@ static enum store_result open_all(struct store *s, const char *directory,
     if (r == STORE_OK)
         r = database_open(&s->database, &log_database, directory, options);
     if (r == STORE_OK)
-        r = schema_load(s);
+        r = schema_load_numbers(s);
+    if (r == STORE_OK)
+        r = schema_load_range(s);
     if (r != STORE_OK)
         return r;
     s->checkpoint_frames =
@@ -127,7 +129,9 @@ static enum store_result open_all(struct store *s, const char *directory,
     rc = log_prepare(s);
     if (rc != SQLITE_OK)
         return database_judge(&s->database, rc, "prepare statements for");
-    r = database_settle(&s->database);
+    r = log_check_end(s);
+    if (r == STORE_OK)
+        r = database_settle(&s->database);
     if (r == STORE_OK)
         r = log_note(s);
     return r == STORE_FULL ? STORE_OK : r;
@@ -155,11 +159,7 @@ void store_close(struct store *s)
 {
     if (s == NULL)
         return;
-    sqlite3_finalize(s->put_entry);
-    sqlite3_finalize(s->put_number);
-    sqlite3_finalize(s->read);
-    sqlite3_finalize(s->measure);
-    sqlite3_finalize(s->trim);
+    log_drop_statements(s);
     database_close(&s->database);
     if (s->lock >= 0)
         close(s->lock);
@@ -185,6 +185,7 @@ void store_durable(const struct store *s, struct replica_durable *ret)
         .longest_lease_ms = (uint32_t)s->lease_ms,
         .used = s->used,
         .last_slot = s->last_slot,
+        .log_damaged = s->unreadable > s->floor,
         .floor = s->floor,
     };
 }

@@ -16,7 +16,7 @@ enum store_result {
     STORE_OK = 0,
     STORE_FULL,    /* no space: rolled back, nothing of this call is there; may be tried again */
     STORE_FAILED,  /* an error of the disk, or an outcome nobody knows: end the process */
-    STORE_CORRUPT, /* what is there was not what was written */
+    STORE_CORRUPT, /* what is there was not what was written; store_repair may help */
     STORE_FOREIGN, /* a database, but not one of ours, or of a later version */
     STORE_NOT_INITIALISED,
     STORE_EXISTS,   /* initialise: there is one already */
@@ -59,6 +59,15 @@ MUST_USE enum store_result store_open(const char *directory, const struct store_
                                       struct store **ret, char *why, size_t why_bytes);
 void store_close(struct store *s); /* accepts NULL */
 
+/* After STORE_CORRUPT, and store_close. If nothing but the log is damaged, gives log.db
+ * the name STORE_LOG_DAMAGED, in place of an older one, and puts a new one in its place,
+ * durably and at once: with the same identity, promise, lease and use, and without a
+ * log; store_durable says log_damaged, until the floor is at or above last_slot.
+ * STORE_CORRUPT: more is damaged, or may be; nothing was changed. */
+#define STORE_LOG_DAMAGED "log.db.damaged"
+MUST_USE enum store_result store_repair(const char *directory, const struct store_options *options,
+                                        char *why, size_t why_bytes);
+
 /* What the last call that did not return STORE_OK has to say, for a person; "" if
  * there was none. Borrowed until the next call. */
 const char *store_why(const struct store *s);
@@ -73,7 +82,7 @@ MUST_USE enum store_result store_mark_used(struct store *s);
 /* Rows with first <= slot <= last, in order, none at or below the floor, until `take` returns false
  * or an entry made the sum of values reach bytes_max (0: no bound). Each row's checksum is
  * compared; the value is a new blob for every call, dropped after `take` unless it took a
- * reference. STORE_CORRUPT also for a gap. */
+ * reference. STORE_CORRUPT also for a gap. None if the log is damaged. */
 typedef bool store_take_entry(void *context, const struct log_entry *entry);
 MUST_USE enum store_result store_read(struct store *s, uint64_t first, uint64_t last,
                                       uint64_t bytes_max, store_take_entry *take, void *context);

@@ -1,5 +1,5 @@
 /* From a real directory to a replica that this file makes up: what it is given, in
- * which order, and what becomes of a checkpoint that is damaged. */
+ * which order, and what becomes of a checkpoint or a log that is damaged. */
 #define _GNU_SOURCE
 #include "coordd/main/load.h"
 
@@ -44,7 +44,8 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
     replicas++;
     last_config = *config;
     *ret = check_calloc(1, sizeof **ret);
-    tell(*ret, "new %d-%d", (int)durable->floor, (int)durable->last_slot);
+    tell(*ret, "new %d-%d%s", (int)durable->floor, (int)durable->last_slot,
+         durable->log_damaged ? " without a log" : "");
     return ERR_OK;
 }
 
@@ -108,7 +109,11 @@ static void say_nothing(void)
 static void commit(struct store *s, enum effect_kind kind, uint64_t slot)
 {
     struct effect e = {.kind = kind, .last_slot = slot, .entry = {.slot = slot}};
+    char value[32];
+    (void)snprintf(value, sizeof value, "value of slot %d", (int)slot);
+    e.entry.value = blob_copy(slice_of_string(value));
     CU_ASSERT_EQUAL_FATAL(store_commit(s, &e, 1), STORE_OK);
+    blob_unref(e.entry.value);
 }
 
 /* Entries 1 to 8 behind floor `floor`; a checkpoint of slot `slot` with two records. */
@@ -118,8 +123,10 @@ static struct fixture *fixture_make(uint64_t slot, uint64_t floor)
     struct store *s;
     memset(&f, 0, sizeof f);
     refuse_about = refuse_record = refuse_end = false;
-    f.identity = (struct store_identity){
-        .self = 1, .incarnation = 77, .members = {{1, "localhost:1"}}, .members_count = 1};
+    f.identity = (struct store_identity){.self = 1,
+                                         .incarnation = 77,
+                                         .members = {{1, "localhost:1"}, {2, "localhost:2"}},
+                                         .members_count = 2};
     (void)snprintf(f.config.dir, sizeof f.config.dir, "%s/coord-load-XXXXXX",
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     f.config.wal_bytes = 64 * 1024;
@@ -295,12 +302,68 @@ static void test_load__another_members_checkpoint_is_set_aside(void)
     fixture_remove(f);
 }
 
-static void test_load__a_damaged_log_is_a_reason(void)
+/* One byte of that text, wherever it stands in the file. */
+static void damage(const struct fixture *f, const char *name, const char *text)
+{
+    static uint8_t file[64 * PAGE_BYTES];
+    char path[PATH_BYTES];
+    unsigned found = 0;
+    path_of(f, name, path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : pread(fd, file, sizeof file, 0);
+    for (ssize_t at = 0; at + (ssize_t)strlen(text) <= length; at++) {
+        if (memcmp(file + at, text, strlen(text)) != 0)
+            continue;
+        found++;
+        CHECK(pwrite(fd, "#", 1, (off_t)at) == 1);
+    }
+    CU_ASSERT_TRUE(found > 0);
+    (void)close(fd);
+}
+
+/* All is in the database, and nothing that would heal it in a -wal. */
+static struct fixture *fixture_without_wal(void)
 {
     struct fixture *f = fixture_make(5, 3);
+    struct store *s;
+    CU_ASSERT_EQUAL_FATAL(store_open(f->config.dir, NULL, &s, f->why, sizeof f->why), STORE_OK);
+    store_close(s);
+    drop(f, "log.db-wal");
+    return f;
+}
+
+/* Be it one that the replica needs, or one that only others may ask for. */
+static void test_load__a_damaged_log_is_set_aside(void)
+{
+    static const char *const values[] = {"value of slot 4", "value of slot 7", "value of slot 8"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct fixture *f = fixture_without_wal();
+        damage(f, "log.db", values[i]);
+        expect(f, "new 3-8 without a log checkpoint 5 a=1 b=2 end loaded");
+        CU_ASSERT_TRUE(has(f, STORE_LOG_DAMAGED));
+        CU_ASSERT_EQUAL(f->loaded.entries, 0);
+        CU_ASSERT_EQUAL(f->loaded.records, 2);
+        loaded_release(&f->loaded);
+        expect(f, "new 3-8 without a log checkpoint 5 a=1 b=2 end loaded");
+        commit(f->loaded.store, EFFECT_PERSIST_FLOOR, 8);
+        loaded_release(&f->loaded);
+        expect(f, "new 8-8 checkpoint 5 a=1 b=2 end loaded");
+        fixture_remove(f);
+    }
+}
+
+static void test_load__a_log_db_that_is_damaged_elsewhere_is_a_reason(void)
+{
+    struct fixture *f = fixture_without_wal();
+    damage(f, "log.db", "localhost:2"); /* the identity */
+    CU_ASSERT_EQUAL(load(f), COORDD_EXIT_CORRUPT);
+    CU_ASSERT_FALSE(has(f, STORE_LOG_DAMAGED));
+    fixture_remove(f);
+    f = fixture_make(5, 3);
     destroy(f, "log.db", PAGE_BYTES);
     CU_ASSERT_EQUAL(load(f), COORDD_EXIT_CORRUPT);
     CU_ASSERT_FALSE(has(f, CHECKPOINT_DAMAGED));
+    CU_ASSERT_FALSE(has(f, STORE_LOG_DAMAGED));
     fixture_remove(f);
 }
 
@@ -313,7 +376,8 @@ int main(int argc, char **argv)
         TEST(test_load__a_missing_checkpoint_is_no_reason_not_to_start),
         TEST(test_load__a_damaged_checkpoint_is_set_aside),
         TEST(test_load__another_members_checkpoint_is_set_aside),
-        TEST(test_load__a_damaged_log_is_a_reason),
+        TEST(test_load__a_damaged_log_is_set_aside),
+        TEST(test_load__a_log_db_that_is_damaged_elsewhere_is_a_reason),
     };
     return run_suite("load", cases, sizeof cases / sizeof cases[0], argc, argv);
 }

@@ -1,0 +1,152 @@
+/* test_store_repair_powercut.c - whenever the power fails while a damaged log is
+ * replaced, the promise stands, and it is known how far the log reached.
+ *
+ * A child opens, repairs, opens again and takes the floor that ends it, and kills
+ * itself at each of its writes and syncs in turn; then powercut_apply takes away what
+ * was not synced. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/storage/fixture.h"
+#include "tests/support/powercut_undo.h"
+#include "tests/support/powercut_vfs.h"
+#include "tests/support/runner.h"
+
+#define VFS "repair-powercut"
+
+enum { SLOTS = 40, DAMAGED = 17, PROMISED = 131074, OPERATIONS_MAX = 400 };
+
+static void persist(struct store *s, enum effect_kind kind, uint64_t number)
+{
+    struct effect e = {.kind = kind, .ballot = number, .last_slot = number};
+
+    CU_ASSERT_EQUAL_FATAL(store_commit(s, &e, 1), STORE_OK);
+}
+
+/* The last slots and the promise are in the -wal only. */
+static void make(struct fixture *f)
+{
+    char path[FIXTURE_PATH_BYTES];
+    struct store *s;
+    sqlite3 *db;
+
+    fixture_make(f);
+    f->options.vfs = VFS;
+    f->options.wal_bytes = 64 * 1024;
+    s = fixture_start(f);
+    fixture_fill(s, 1, DAMAGED + 3);
+    store_close(s);
+    fixture_path(f, "log.db", path);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+    CU_ASSERT_EQUAL(
+        sqlite3_exec(db, "UPDATE log SET value = x'00' WHERE slot = 17", NULL, NULL, NULL),
+        SQLITE_OK);
+    CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
+    s = fixture_open(f, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    fixture_fill(s, DAMAGED + 4, SLOTS);
+    persist(s, EFFECT_PERSIST_PROMISE, PROMISED);
+    store_close(s);
+}
+
+/* As a server does at its start. NULL: there is damage. */
+static struct store *start(struct fixture *f)
+{
+    uint64_t last;
+    struct store *s = fixture_open(f, NULL);
+
+    if (s != NULL && fixture_read(s, 1, &last) != STORE_OK) {
+        store_close(s);
+        s = NULL;
+    }
+    return s;
+}
+
+static struct store *start_and_repair(struct fixture *f)
+{
+    struct store *s = start(f);
+
+    if (s == NULL && store_repair(f->directory, &f->options, f->why, sizeof f->why) == STORE_OK)
+        s = start(f);
+    return s;
+}
+
+/* In the child. */
+static void work(struct fixture *f)
+{
+    struct store *s = start_and_repair(f);
+
+    if (s == NULL)
+        _exit(2);
+    persist(s, EFFECT_PERSIST_FLOOR, SLOTS + 2);
+    store_close(s);
+    _exit(0);
+}
+
+/* True if it died. */
+static bool run_child(struct fixture *f, uint64_t kill_at)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        powercut_vfs_kill_at(VFS, powercut_vfs_operations(VFS) + kill_at);
+        work(f);
+    }
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_TRUE(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
+    return WIFSIGNALED(status);
+}
+
+static void check(struct fixture *f)
+{
+    struct replica_durable durable;
+    struct store *s = start_and_repair(f);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    store_durable(s, &durable);
+    CU_ASSERT_EQUAL(durable.promised, PROMISED);
+    CU_ASSERT_EQUAL(store_identity(s)->incarnation, fixture_identity().incarnation);
+    CU_ASSERT_EQUAL(durable.last_slot, durable.log_damaged ? SLOTS : SLOTS + 2);
+    CU_ASSERT_EQUAL(durable.floor, durable.log_damaged ? 0 : SLOTS + 2);
+    store_close(s);
+    CU_ASSERT_TRUE(fixture_size(f, STORE_LOG_DAMAGED) > 0);
+}
+
+static void test_store_repair_powercut__the_promise_outlives_a_cut_at_any_write(void)
+{
+    uint64_t kill_at = 1, undone = 0;
+    bool died = true;
+
+    CU_ASSERT_TRUE_FATAL(powercut_vfs_register(VFS, false));
+    for (; died && kill_at < OPERATIONS_MAX; kill_at++) {
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            struct powercut_report report;
+            struct fixture f;
+
+            make(&f);
+            died = run_child(&f, kill_at);
+            CU_ASSERT_EQUAL_FATAL(powercut_apply(f.directory, seed * kill_at, &report), 0);
+            undone += report.undone;
+            if (seed == 2 && run_child(&f, kill_at / 2 + 1)) /* and once more */
+                CU_ASSERT_EQUAL_FATAL(powercut_apply(f.directory, kill_at, &report), 0);
+            check(&f);
+            fixture_remove(&f);
+        }
+    }
+    CU_ASSERT_TRUE(!died && kill_at > 30);
+    CU_ASSERT_TRUE(undone > 30);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        TEST(test_store_repair_powercut__the_promise_outlives_a_cut_at_any_write),
+    };
+    return run_suite("store_repair_powercut", cases, sizeof cases / sizeof cases[0], argc, argv);
+}
