@@ -127,6 +127,7 @@ static bool is_due(const struct replica *r)
 
     return c->phase == CHECKPOINT_IDLE && r->transfers.in.phase == TRANSFER_NONE &&
            !paxos_lost(r->paxos) && r->now_ns >= c->retry_at_ns &&
+           paxos_applied(r->paxos) > 0 && /* there is a state; c->slots may say so too early */
            (c->wanted || c->slots >= r->config.checkpoint_slots ||
             c->bytes >= r->config.checkpoint_bytes);
 }
