@@ -103,7 +103,9 @@ static void persist(struct cell *c, const struct effect *e)
     kept->entry = e->entry;
     if (kept->entry.value != NULL)
         blob_ref(kept->entry.value);
-    c->waiting_sequence = e->sequence;
+    if (c->waiting.count == 1)
+        c->waiting_first = e->sequence;
+    c->waiting_last = e->sequence;
 }
 
 static void read_log(struct cell *c, uint64_t token, uint64_t first, uint64_t last)
@@ -239,7 +241,7 @@ void cell_unstick(struct cell *c, bool full)
     if (!full)
         for (uint32_t i = 0; i < c->waiting.count; i++)
             write_effect(c, &c->waiting.list[i]);
-    e.sequence = c->waiting_sequence;
+    e.sequence = full ? c->waiting_first : c->waiting_last;
     for (uint32_t i = 0; i < c->waiting.count; i++)
         blob_unref(c->waiting.list[i].entry.value);
     c->waiting.count = 0;

@@ -23,10 +23,10 @@ struct cell {
     struct log_entry rows[CELL_ROWS_MAX]; /* by slot, from 1 at 0; kept below the floor too,
                                              without a value where there was none */
     uint32_t rows_count;
-    struct saver saver;     /* checkpoints */
-    uint32_t depth;         /* of steps that follow from one another at once */
-    struct effects waiting; /* persist effects that the stuck disk has */
-    uint64_t waiting_sequence;
+    struct saver saver;                   /* checkpoints */
+    uint32_t depth;                       /* of steps that follow from one another at once */
+    struct effects waiting;               /* persist effects that the stuck disk has */
+    uint64_t waiting_first, waiting_last; /* sequences */
     bool stuck;
     bool over; /* it asked to be stopped, or the log is full: step no more */
     int64_t now_ns, wake_at_ns;
