@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """What no client of ours would send: garbage on the port, malformed messages on
 every method, oversized values, unknown sessions, reused numbers. Every server
 lives on, and nothing changes that should not."""

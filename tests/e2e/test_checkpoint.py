@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """With checkpoints every few slots: what they save is there after kills and power
 cuts; a member that was away for too long, or whose checkpoint is damaged, or gone,
 gets the state from the others."""

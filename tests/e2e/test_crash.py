@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """kill -9 of followers, of leaders again and again, and of all five: no write that
 was acknowledged is ever missing, and a new leader serves soon."""
 

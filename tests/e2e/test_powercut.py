@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """The power fails at all five servers at once: whatever was not synced is gone,
 and nothing that was acknowledged. Played with a VFS under the real SQLite; and
 that a server that does not sync would fail here is shown, too."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """tools/quickstart shows what it says, leaves nothing behind, however it ends, and
 does not call good what is not."""
 

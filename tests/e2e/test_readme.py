@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """What README.md shows is compiled and run as it stands there; and no link in
 the documentation leads nowhere."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """A log that is damaged in the middle: the server says so, sets it aside, gets the
 state from the others, and is as good as before. Where its promise may be gone, it
 stays down."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """The shell where something is taken away or moved: unlock, resign, session kill,
 step-down. A command under a lock is dead before anybody else is granted it, and who
 takes it is told when that is so."""

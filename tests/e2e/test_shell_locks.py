@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """The shell on locks, elections, sequencers and sessions; and what it does when
 it is told to end, or loses what it holds."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """The shell on nodes: put, get, stat, ls, create, mkdir, rm, watch, status; and
 its exit codes."""
 

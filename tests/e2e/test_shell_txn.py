@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """The shell on transactions, trees, sequential names, and reads as fresh as is asked
 for; and whether all servers have the same state."""
 

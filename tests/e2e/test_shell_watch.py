@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """The shell's watch: subtrees, children, from a revision, with values, and a command
 for each event."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """What a server says, and how it ends, when it cannot start; and that it is not
 taken in by a directory, a cell or a peer that is not its own."""
 

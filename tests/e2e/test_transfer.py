@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """State sent to a member that lacks what the others have cut: it counts for a quorum
 again, however often it was interrupted, and what was damaged is known for it."""
 
