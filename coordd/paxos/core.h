@@ -54,7 +54,7 @@ struct paxos {
      * behind it, or a later one, it has no vote: for its vote was counted for values
      * that it cannot report (Alagappan et al. 2018, protocol-aware recovery). */
     uint64_t mute_through;
-    bool floor_owed;      /* the log ends before the checkpoint: it has to begin anew */
+    uint64_t floor_owed;  /* the checkpoint ahead of the floor, behind which the log begins; 0 */
     uint64_t behind;      /* a peer's log begins behind this slot, which is not chosen here */
     uint32_t behind_from; /* its member id */
     uint64_t applied;     /* taken by paxos_next_chosen */

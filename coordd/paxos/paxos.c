@@ -108,7 +108,10 @@ enum err paxos_load_checkpoint(struct paxos *p, uint64_t slot, struct slice memb
     log_restart(&a->log, slot);
     a->chosen = a->held = p->applied = slot;
     p->lost = learner_is_mute(p);
-    p->floor_owed = !p->lost && (p->config.last_slot < slot || p->config.log_damaged);
+    /* Rows up to here may be older than what was chosen: the checkpoint became durable
+     * on another thread than they, or came from another member. Nobody gets them. */
+    if (!p->lost && slot > p->config.floor)
+        p->floor_owed = slot;
     return ERR_OK;
 }
 
@@ -308,10 +311,9 @@ void paxos_step(struct paxos *p, const struct paxos_event *e, struct paxos_effec
     if (p->acceptor.pending_count == 0)
         p->disk_ns = p->now_ns;
     acceptor_begin(&p->acceptor);
-    if (p->floor_owed && !p->acceptor.full) {
-        /* The process ended between a transfer and this. */
-        p->floor_owed = false;
-        acceptor_cut(&p->acceptor, p->acceptor.chosen, out);
+    if (p->floor_owed != 0 && !p->acceptor.full) {
+        acceptor_cut(&p->acceptor, p->floor_owed, out);
+        p->floor_owed = 0;
     }
     switch (e->kind) {
     case PAXOS_EVENT_TIME:

@@ -399,7 +399,56 @@ static void test_paxos__a_cell_of_one_serves(void)
     cluster_free(c);
 }
 
+/* Rows up to a checkpoint may hold what was never chosen: the checkpoint became
+ * durable before they were replaced, or came from another member. */
+static void test_paxos__rows_below_a_checkpoint_are_given_to_nobody(void)
+{
+    const uint8_t nothing_said[9] = {0}; /* of members: neither open nor founded */
+    struct paxos_config config = {.ids = {1, 2, 3},
+                                  .members_count = 3,
+                                  .self = 1,
+                                  .incarnation = 9,
+                                  .promised = ballot_make(1, 2),
+                                  .longest_lease_ms = 350,
+                                  .last_slot = 5};
+    struct message fetch = {.kind = MESSAGE_FETCH, .first_slot = 2, .last_slot = 3};
+    struct paxos_event time = {.kind = PAXOS_EVENT_TIME, .now_ns = 1};
+    struct paxos_event asks = {
+        .kind = PAXOS_EVENT_MESSAGE, .now_ns = 2, .from = 2, .incarnation = 8, .message = &fetch};
+    struct paxos_effects out;
+    struct paxos *p;
+    const char *why;
+
+    paxos_effects_init(&out);
+    CU_ASSERT_EQUAL_FATAL(paxos_new(&config, &p, &why), ERR_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        paxos_load_checkpoint(p, 3, slice_of(nothing_said, sizeof nothing_said), &why), ERR_OK);
+    for (uint64_t slot = 4; slot <= 5; slot++) {
+        struct log_entry row = {
+            .slot = slot, .ballot = config.promised, .kind = ENTRY_NOOP, .chosen = slot - 1};
+
+        row.value = blob_new(0);
+        CU_ASSERT_EQUAL(paxos_load(p, &row), ERR_OK);
+        blob_unref(row.value);
+    }
+    paxos_loaded(p, 0);
+    paxos_step(p, &time, &out);
+    CU_ASSERT_FATAL(out.persists_count > 0);
+    CU_ASSERT_EQUAL(out.persists[0].kind, PAXOS_PERSIST_FLOOR);
+    CU_ASSERT_EQUAL(out.persists[0].floor, 3);
+    paxos_effects_clear(&out);
+    paxos_step(p, &asks, &out);
+    CU_ASSERT_EQUAL(out.reads_count, 0);
+    CU_ASSERT_EQUAL_FATAL(out.sends_count, 1);
+    CU_ASSERT_EQUAL(out.sends[0].message.kind, MESSAGE_FETCHED);
+    CU_ASSERT_EQUAL(out.sends[0].message.checkpoint, 3);
+    CU_ASSERT_EQUAL(out.sends[0].message.entries_count, 0);
+    paxos_effects_release(&out);
+    paxos_free(p);
+}
+
 static const struct test_case cases[] = {
+    TEST(test_paxos__rows_below_a_checkpoint_are_given_to_nobody),
     TEST(test_paxos__a_new_cell_elects_one_leader_and_opens),
     TEST(test_paxos__a_value_is_applied_by_all),
     TEST(test_paxos__a_cell_does_not_open_while_a_member_is_missing),

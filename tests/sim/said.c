@@ -6,6 +6,7 @@
 
 #include "coord/v1/replica.pb-c.h"
 #include "libcoord/base/check.h"
+#include "libcoord/base/hash.h"
 #include "tests/sim/scratch.h"
 
 static const Coord__V1__Message *decode(struct scratch *scratch, struct slice bytes)
@@ -66,6 +67,19 @@ static void check_held(struct truth *t, uint32_t from, uint32_t life, const stru
     }
 }
 
+/* What is fetched is taken for chosen without more ado. */
+static void check_fetched(struct truth *t, uint32_t from, const Coord__V1__Fetched *m)
+{
+    for (size_t i = 0; i < m->n_entries; i++) {
+        struct slice value = slice_of(m->entries[i]->value.data, m->entries[i]->value.len);
+        if (!truth_is_chosen(t, m->entries[i]->slot, hash_bytes(m->entries[i]->kind, value)))
+            journal_fail(t->journal, VERDICT_SAFETY,
+                         "member %" PRIu32 " sends a value of slot %" PRIu64
+                         " as chosen that is not",
+                         from, m->entries[i]->slot);
+    }
+}
+
 void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk *d,
                 uint64_t checkpoint, struct slice envelope)
 {
@@ -98,8 +112,7 @@ void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk
         check_chosen(t, from, m->probed->chosen, "Probed");
         break;
     case COORD__V1__MESSAGE__BODY_FETCHED:
-        if (m->fetched->n_entries > 0)
-            check_chosen(t, from, m->fetched->first_slot + m->fetched->n_entries - 1, "Fetched");
+        check_fetched(t, from, m->fetched);
         break;
     default:
         break;

@@ -93,10 +93,13 @@ static bool load_checkpoint(struct server *n)
     return good;
 }
 
-/* One at a time: what a member has lost the others must have. */
-static bool others_are_sound(const struct server *n)
+/* A member that loses what it had counts among those that fail: a majority of the
+ * others must be left with what it had. */
+static bool may_lose(const struct server *n)
 {
     const struct sim *s = n->sim;
+    if (s->phase != PHASE_FAULTS || s->swarm.dead_at_end >= (s->swarm.members - 1) / 2)
+        return false;
     for (uint32_t i = 0; i < s->swarm.members; i++) {
         const struct server *other = &s->servers[i];
         if (other != n && (other->disk.durable.log_damaged ||
@@ -110,7 +113,7 @@ static void maybe_lose_state(struct server *n)
 {
     struct sim *s = n->sim;
     bool chance = prng_chance(&s->disk_random, s->swarm.lose_state_ppm, PPM);
-    if (!chance || n->saver.durable == NULL || s->phase != PHASE_FAULTS || !others_are_sound(n))
+    if (!chance || n->saver.durable == NULL || !may_lose(n))
         return;
     journal_trace(&s->journal, "%" PRIu32 " has lost its checkpoint of slot %" PRIu64, n->id,
                   saver_slot(&n->saver));
@@ -124,8 +127,7 @@ static void maybe_damage_log(struct server *n)
 {
     struct sim *s = n->sim;
     bool chance = prng_chance(&s->disk_random, s->swarm.damage_log_ppm, PPM);
-    if (!chance || n->disk.rows_count == 0 || s->phase != PHASE_FAULTS ||
-        s->swarm.dead_at_end >= (s->swarm.members - 1) / 2 || !others_are_sound(n))
+    if (!chance || n->disk.rows_count == 0 || !may_lose(n))
         return;
     journal_trace(&s->journal, "%" PRIu32 " cannot read its log up to slot %" PRIu64, n->id,
                   n->disk.rows_count);
