@@ -8,10 +8,11 @@
 #include "coordd/replica/peer_codec.h"
 
 enum {
-    ASK_AGAIN_MS = 500, /* for a chunk that did not come */
-    REPEATS_MAX = 6,    /* then another member is asked, from the beginning */
-    NEXT_TRY_MS = 200,  /* between two members */
-    HOLD_MS = 30000,    /* a transfer that is not asked on for is given up */
+    ASK_AGAIN_MS = 500,   /* for a chunk that did not come */
+    REPEATS_MAX = 6,      /* then another member is asked, from the beginning */
+    FULL_PAUSE_MS = 5000, /* when there was no space for it */
+    NEXT_TRY_MS = 200,    /* between two members */
+    HOLD_MS = 30000,      /* a transfer that is not asked on for is given up */
     CHUNK_SENT_BYTES = 512 * 1024,
 };
 
@@ -199,7 +200,7 @@ void transfer_lost(struct replica *r)
     if (r->checkpoint.phase != CHECKPOINT_TAKEN_OVER)
         return;
     forget(in);
-    in->ask_again_ns = r->now_ns + ms_to_ns(ASK_AGAIN_MS);
+    in->ask_again_ns = r->now_ns + ms_to_ns(FULL_PAUSE_MS); /* the sender has its part of it too */
 }
 
 /* The new state is durable: from now on it is the state. */

@@ -122,7 +122,7 @@ class Watches(unittest.TestCase):
                           if kind == EVENT)
                 found = [wire.fields(body) for body in bodies]
                 return [(e.get(2, [0])[0], e[3][0]) for e in found if 1 in e]
-            told = cell.until(lambda: [e for e in [events()] if e[-1][1] >= last], 30,
+            told = cell.until(lambda: [e for e in [events()] if e[-1][1] >= last], 90,
                               "it is told the last of them")[0]
             revisions = [revision for _, revision in told]
             self.assertEqual(revisions, sorted(revisions))

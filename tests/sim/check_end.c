@@ -50,9 +50,14 @@ bool check_end_reached(const struct sim *s, char *why, size_t why_bytes)
                  n->view.role, n->view.applied, s->truth.prefix);
         return false;
     }
-    for (uint32_t i = 0; i < s->swarm.clients; i++)
+    for (uint32_t i = 0; i < s->swarm.clients; i++) {
         if (!client_is_done(s, &s->clients[i], why, why_bytes))
             return false;
+        if (!watcher_is_told(&s->clients[i])) { /* it may be on its way to the leader */
+            snprintf(why, why_bytes, "client %" PRIu32 " has not been told all", i);
+            return false;
+        }
+    }
     if (is_any_locked(s, why, why_bytes))
         return false;
     uint32_t alive = 0;

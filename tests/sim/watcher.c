@@ -253,6 +253,16 @@ void watcher_shown(struct client *c, uint64_t revision)
     }
 }
 
+bool watcher_is_told(const struct client *c)
+{
+    for (uint32_t i = 0; i < c->watcher.count; i++) {
+        const struct watch *w = &c->watcher.list[i];
+        if (w->answered && untold(&c->sim->model, w, UINT64_MAX) != NULL)
+            return false;
+    }
+    return true;
+}
+
 void watcher_settled(struct client *c)
 {
     struct sim *s = c->sim;

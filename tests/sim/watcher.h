@@ -41,6 +41,8 @@ void watcher_answer(struct client *c, uint64_t id, const Coord__V1__Answer *answ
 void watcher_event(struct client *c, const Coord__V1__Event *event);
 /* The client is about to be shown state of `revision`. */
 void watcher_shown(struct client *c, uint64_t revision);
+/* Whether every watch was told all there is to be told. */
+bool watcher_is_told(const struct client *c);
 /* All is quiet: was each watch told all? */
 void watcher_settled(struct client *c);
 
