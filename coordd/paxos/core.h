@@ -72,11 +72,10 @@ struct paxos {
     uint64_t last_token;
 };
 
-/* learner.c */
-bool learner_is_mute(const struct paxos *p);
 /* paxos.c */
 void become_follower(struct paxos *p, struct paxos_effects *out);
 /* learner.c */
+bool learner_is_mute(const struct paxos *p); /* has no vote: see mute_through */
 void learner_advance(struct paxos *p, uint64_t chosen);
 void learner_trim(struct paxos *p);
 void learner_tell_cut(struct paxos *p, uint32_t to, uint64_t slot, struct paxos_effects *out);
