@@ -122,8 +122,11 @@ class Watches(unittest.TestCase):
                           if kind == EVENT)
                 found = [wire.fields(body) for body in bodies]
                 return [(e.get(2, [0])[0], e[3][0]) for e in found if 1 in e]
-            told = cell.until(lambda: [e for e in [events()] if e[-1][1] >= last], 90,
-                              "it is told the last of them")[0]
+
+            def all_events():
+                found = events()
+                return found if found and found[-1][1] >= last else None
+            told = cell.until(all_events, 90, "it is told the last of them")
             revisions = [revision for _, revision in told]
             self.assertEqual(revisions, sorted(revisions))
             self.assertIn(RESYNC, [kind for kind, _ in told])

@@ -130,7 +130,8 @@ class Stream:
         self.running.process.stdin = None
 
     def reply(self):
-        return Reply(self.running.said())
+        """Of what is there of it: its last line may still be being written."""
+        return Reply("\n".join(self.running.lines()))
 
     def wait_messages(self, count, seconds=10):
         cell.until(lambda: len(self.reply().messages) >= count, seconds, f"{count} messages")
