@@ -1,9 +1,14 @@
 /* inner.h - struct replica and what the files of this folder share; not for
  * others.
  *
- *   replica.c   the step: events in, consensus, what was chosen, effects out
- *   streams.c   what clients send, and the queue of each stream
+ *   replica.c   the step: events in, consensus, what was chosen
+ *   loading.c   the start: the saved state, and the log
+ *   drain.c     what consensus owes, as effects
+ *   streams.c   the queue of each client's stream
+ *   incoming.c  what clients send
  *   requests.c  writes into batches, reads from the state
+ *   parked.c    what has to wait before it is served
+ *   deliver.c   what an entry had to say, to those who wait for it
  *   leases.c    sessions' timers at the leader
  *   watches.c   who is to be told of what, and telling it
  *   catch_up.c  watches that come back, and slow readers
@@ -174,8 +179,12 @@ struct replica {
     uint32_t leader_told;
 };
 
-/* replica.c */
+/* drain.c */
 void replica_note(struct replica *r, enum note_kind note, uint64_t number, const char *text);
+void replica_drain(struct replica *r);
+
+/* replica.c */
+void replica_apply_chosen(struct replica *r);
 void replica_propose(struct replica *r);
 const char *replica_address_of(const struct replica *r, uint32_t member); /* "" if unknown */
 bool replica_lease_valid(const struct replica *r);
@@ -184,7 +193,6 @@ uint64_t replica_begin_round(struct replica *r);
 
 /* streams.c */
 void streams_opened(struct replica *r, const struct replica_event *e);
-void streams_message(struct replica *r, const struct replica_event *e);
 void streams_closed(struct replica *r, const struct replica_event *e);
 struct client_stream *streams_find(const struct replica *r, uint64_t id);
 /* Bytes for this stream in the step under way. */
@@ -210,8 +218,7 @@ void streams_end(struct replica *r, struct client_stream *s, enum stream_status 
                  const char *text);
 void streams_redirect(struct replica *r, struct client_stream *s);
 void streams_redirect_all(struct replica *r);
-/* `confirmed`: they have waited for what they had to wait for. */
-void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes, bool confirmed);
+void streams_beat_answer(struct replica *r, struct client_stream *s, Coord__V1__BeatAnswer *answer);
 void streams_flush(struct replica *r);
 void streams_free_all(struct replica *r);
 
@@ -223,17 +230,33 @@ void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, ui
 void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q);
 void requests_execute(struct replica *r, struct client_stream *s,
                       const Coord__V1__ExecuteRequest *m);
-void requests_park(struct replica *r, struct client_stream *s, uint64_t wait_slot,
-                   uint64_t wait_round, struct slice bytes);
-/* The round that what came now has to wait for: one that is not sent yet. */
-uint64_t requests_want_round(struct replica *r);
-/* After each step: whether the round that reads wait for is answered. */
-void requests_rounds(struct replica *r);
-void requests_unpark(struct replica *r);
-void requests_drop_parked(struct client_stream *s);
+/* The same, when nothing is to be waited for any more. */
+void requests_look_now(struct replica *r, struct client_stream *s, const Coord__V1__Request *q);
 void requests_expire(struct replica *r, uint64_t session);
-void requests_opened(struct replica *r, struct client_stream *s, struct slice encoded);
-void requests_deliver(struct replica *r, uint64_t slot);
+
+/* incoming.c */
+void incoming_message(struct replica *r, const struct replica_event *e);
+/* `confirmed`: they have waited for what they had to wait for. */
+void incoming_beats(struct replica *r, struct client_stream *s, struct slice bytes, bool confirmed);
+
+/* parked.c */
+bool parked_may(const struct client_stream *s, size_t length);
+void parked_add(struct replica *r, struct client_stream *s, enum parked_kind kind,
+                uint64_t wait_slot, uint64_t wait_round, struct slice bytes);
+/* The answer to a write: now, or behind what it must not overtake. */
+void parked_answer(struct replica *r, struct client_stream *s, uint64_t seq, struct slice encoded);
+bool parked_reader_has_room(const struct replica *r, const struct client_stream *s);
+bool parked_ready(const struct replica *r, const struct client_stream *s, uint64_t wait_slot,
+                  uint64_t wait_round);
+void parked_drop_all(struct client_stream *s);
+/* The round that what came now has to wait for: one that is not sent yet. */
+uint64_t parked_want_round(struct replica *r);
+/* After each step: whether the round that reads wait for is answered. */
+void parked_rounds(struct replica *r);
+void parked_serve(struct replica *r);
+
+/* deliver.c */
+void deliver_entry(struct replica *r, uint64_t slot);
 
 /* leases.c */
 void leases_begin(struct replica *r);

@@ -143,97 +143,6 @@ void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *
     ret->led = ret->serving || (ret->cell_open && paxos_follows(r->paxos, now_ns));
 }
 
-/* ---- effects ---- */
-
-void replica_note(struct replica *r, enum note_kind note, uint64_t number, const char *text)
-{
-    struct effect *e = effects_add(r->out, EFFECT_NOTE);
-
-    e->note = note;
-    e->number = number;
-    effect_say(e, text);
-}
-
-static void put_persist(struct replica *r, struct paxos_persist *p)
-{
-    static const enum effect_kind kinds[] = {EFFECT_PERSIST_PROMISE, EFFECT_PERSIST_ENTRY,
-                                             EFFECT_PERSIST_LEASE, EFFECT_PERSIST_FLOOR};
-    struct effect *e = effects_add(r->out, kinds[p->kind]);
-
-    e->sequence = p->sequence;
-    e->ballot = p->ballot;
-    e->lease_ms = p->lease_ms;
-    e->last_slot = p->floor;
-    e->entry = p->entry; /* the reference moves */
-    p->entry.value = NULL;
-}
-
-/* Encoded once, however many it goes to. */
-static void put_send(struct replica *r, const struct paxos_send *send)
-{
-    struct blob *bytes = peer_encode(&r->config, &send->message);
-
-    for (uint32_t i = 0; i < r->config.members_count; i++) {
-        struct effect *e;
-
-        if ((send->to_mask >> i & 1) == 0)
-            continue;
-        e = effects_add(r->out, EFFECT_SEND_PEER);
-        e->peer = r->config.members[i].id;
-        e->bytes = blob_ref(bytes);
-    }
-    blob_unref(bytes);
-}
-
-static void put_note(struct replica *r, const struct paxos_note *note)
-{
-    switch (note->kind) {
-    case PAXOS_NOTE_ROLE:
-        break; /* told at the end of the step, if it lasted */
-    case PAXOS_NOTE_STRANGER:
-        replica_note(r, NOTE_PEER, note->member,
-                     "speaks from a data directory that is not the one bound to its id; ignored");
-        break;
-    case PAXOS_NOTE_FULL:
-        replica_note(r, NOTE_WARNING, note->member,
-                     "no space on disk: taking nothing new until there is");
-        break;
-    case PAXOS_NOTE_BEHIND:
-        replica_note(r, NOTE_WARNING, note->member,
-                     "away for too long: what is missing was cut from the log of the member; its "
-                     "state is fetched");
-        break;
-    case PAXOS_NOTE_STALLED:
-        replica_note(r, NOTE_WARNING, note->member,
-                     "stepped down: no quorum answered, or nothing got durable, for too long");
-        break;
-    }
-}
-
-/* Hand what consensus owes to the world on. */
-static void drain(struct replica *r)
-{
-    struct paxos_effects *owed = &r->owed;
-
-    for (uint32_t i = 0; i < owed->persists_count; i++)
-        put_persist(r, &owed->persists[i]);
-    for (uint32_t i = 0; i < owed->sends_count; i++)
-        put_send(r, &owed->sends[i]);
-    for (uint32_t i = 0; i < owed->reads_count; i++) {
-        struct effect *e = effects_add(r->out, EFFECT_READ_LOG);
-
-        e->token = owed->reads[i].token;
-        e->first_slot = owed->reads[i].first_slot;
-        e->last_slot = owed->reads[i].last_slot;
-        e->bytes_max = owed->reads[i].bytes_max;
-    }
-    for (uint32_t i = 0; i < owed->notes_count; i++)
-        put_note(r, &owed->notes[i]);
-    if (owed->halt != NULL)
-        effect_say(effects_add(r->out, EFFECT_HALT), owed->halt);
-    paxos_effects_clear(owed);
-}
-
 /* ---- applying ---- */
 
 /* The slots in flight are ours only in the ballot in which we proposed them; a
@@ -246,7 +155,7 @@ static bool leads_still(const struct replica *r)
 
 static void deliver(struct replica *r, uint64_t slot)
 {
-    requests_deliver(r, slot);
+    deliver_entry(r, slot);
     hand_over_applied(r, slot);
 }
 
@@ -266,60 +175,12 @@ static void apply(struct replica *r, const struct log_entry *entry)
     }
 }
 
-static void apply_chosen(struct replica *r)
+void replica_apply_chosen(struct replica *r)
 {
     const struct log_entry *entry;
 
     while ((entry = paxos_next_chosen(r->paxos, &r->owed)) != NULL)
         apply(r, entry);
-}
-
-enum err replica_load_checkpoint(struct replica *r, uint64_t slot, struct slice about,
-                                 const char **ret_why)
-{
-    struct checkpoint_about *c = &r->loading;
-
-    *ret_why = "what the checkpoint says of itself is damaged";
-    if (!checkpoint_read_about(about, c) || c->slot != slot ||
-        paxos_load_checkpoint(r->paxos, slot, c->membership, ret_why) != ERR_OK)
-        return ERR_INVALID;
-    c->membership = slice_of(NULL, 0);
-    *ret_why = NULL;
-    return ERR_OK;
-}
-
-enum err replica_load_record(struct replica *r, struct slice key, struct slice value)
-{
-    return state_load_record(r->state, key, value);
-}
-
-enum err replica_load_checkpoint_end(struct replica *r)
-{
-    uint64_t hash[2];
-
-    if (state_loaded(r->state) != ERR_OK)
-        return ERR_INVALID;
-    state_hash(r->state, hash);
-    if (hash[0] != r->loading.hash[0] || hash[1] != r->loading.hash[1])
-        return ERR_INVALID;
-    r->checkpoint.slot = r->checkpoint.slot_before = r->loading.slot;
-    r->checkpoint.whole = false;
-    return ERR_OK;
-}
-
-enum err replica_load_entry(struct replica *r, const struct log_entry *entry)
-{
-    enum err e = paxos_load(r->paxos, entry);
-
-    if (e == ERR_OK)
-        apply_chosen(r);
-    return e;
-}
-
-void replica_loaded(struct replica *r, int64_t now_ns)
-{
-    r->now_ns = r->last_step_ns = now_ns;
-    paxos_loaded(r->paxos, now_ns);
 }
 
 /* ---- leading ---- */
@@ -368,8 +229,8 @@ void replica_propose(struct replica *r)
         e.value = batch_value(batch, r->wall_ms < 0 ? 0 : (uint64_t)r->wall_ms);
         paxos_step(r->paxos, &e, &r->owed);
         blob_unref(e.value);
-        apply_chosen(r); /* a cell of one may choose at once */
-        drain(r);
+        replica_apply_chosen(r); /* a cell of one may choose at once */
+        replica_drain(r);
     }
 }
 
@@ -392,7 +253,7 @@ static void to_paxos(struct replica *r, struct paxos_event *e)
 {
     e->now_ns = r->now_ns;
     paxos_step(r->paxos, e, &r->owed);
-    apply_chosen(r);
+    replica_apply_chosen(r);
 }
 
 static void on_time(struct replica *r)
@@ -400,7 +261,7 @@ static void on_time(struct replica *r)
     struct paxos_event e = {.kind = PAXOS_EVENT_TIME};
 
     to_paxos(r, &e);
-    drain(r);
+    replica_drain(r);
     follow_leadership(r);
 }
 
@@ -478,7 +339,7 @@ static void dispatch(struct replica *r, const struct replica_event *e)
         streams_opened(r, e);
         return;
     case REPLICA_EVENT_STREAM_MESSAGE:
-        streams_message(r, e);
+        incoming_message(r, e);
         return;
     case REPLICA_EVENT_STREAM_CLOSED:
         streams_closed(r, e);
@@ -501,7 +362,7 @@ uint64_t replica_begin_round(struct replica *r)
     struct paxos_event e = {.kind = PAXOS_EVENT_ROUND};
 
     to_paxos(r, &e);
-    drain(r);
+    replica_drain(r);
     return paxos_round(r->paxos);
 }
 
@@ -515,14 +376,14 @@ static void serve_step(struct replica *r, bool all_is_read)
     }
     hand_over_tick(r);
     replica_propose(r);
-    requests_rounds(r);
-    requests_unpark(r);
+    parked_rounds(r);
+    parked_serve(r);
     catch_up_tick(r);
     if (r->hand_over_due) {
         struct paxos_event e = {.kind = PAXOS_EVENT_HAND_OVER, .from = r->successor};
 
         to_paxos(r, &e);
-        drain(r);
+        replica_drain(r);
     }
 }
 
@@ -538,8 +399,8 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
         on_time(r); /* whoever leads no longer must know before it serves */
     dispatch(r, event);
     transfer_step(r);
-    apply_chosen(r);
-    drain(r);
+    replica_apply_chosen(r);
+    replica_drain(r);
     follow_leadership(r);
     if (r->leading) {
         serve_step(r, event->kind == REPLICA_EVENT_TIME);

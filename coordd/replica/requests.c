@@ -1,10 +1,7 @@
 /* requests.c - writes go into batches, reads are served from the state.
  *
  * A read is served when everything that its stream wrote before it is applied
- * and the lease is valid; until then it is parked. */
-#include <stdlib.h>
-#include <string.h>
-
+ * and the lease is valid; until then it is parked (parked.c). */
 #include "coordd/replica/inner.h"
 #include "libcoord/base/check.h"
 
@@ -82,9 +79,6 @@ static bool command_of_write(Coord__V1__Command *c, const Coord__V1__Write *w)
     }
 }
 
-static void answer_write(struct replica *r, struct client_stream *s, uint64_t seq,
-                         struct slice encoded);
-
 void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t lowest,
                     const Coord__V1__Write *write)
 {
@@ -100,7 +94,7 @@ void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, ui
         enum state_seq known = state_session_seq(r->state, s->session, seq, &kept);
 
         if (known == STATE_SEQ_ANSWERED) {
-            answer_write(r, s, seq, kept);
+            parked_answer(r, s, seq, kept);
             return;
         }
         if (known == STATE_SEQ_WAITING)
@@ -216,97 +210,7 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
     buffer_release(&packed);
 }
 
-/* ---- requests that wait ---- */
-
-static bool may_park(const struct client_stream *s, size_t length)
-{
-    return s->parked_count < STREAM_PARKED_MAX &&
-           s->parked_bytes + length <= STREAM_PARKED_BYTES_MAX;
-}
-
-static struct parked *park(struct replica *r, struct client_stream *s, enum parked_kind kind,
-                           struct slice bytes)
-{
-    struct parked *p = check_calloc(1, sizeof *p + bytes.length);
-
-    p->kind = kind;
-    p->length = bytes.length;
-    if (bytes.length > 0)
-        memcpy(p->bytes, bytes.data, bytes.length);
-    list_append(&s->parked, &p->place);
-    s->parked_count++;
-    s->watches_parked += kind == PARKED_WATCH;
-    s->parked_bytes += bytes.length;
-    list_remove(&s->waiting);
-    list_append(&r->waiting, &s->waiting);
-    return p;
-}
-
-void requests_park(struct replica *r, struct client_stream *s, uint64_t wait_slot,
-                   uint64_t wait_round, struct slice bytes)
-{
-    struct parked *p = park(r, s, PARKED_REQUEST, bytes);
-
-    p->wait_slot = wait_slot;
-    p->wait_round = wait_round;
-}
-
-/* An answer to a write may show what a watch that was asked for before it has still
- * to tell: while one waits to be registered, the answer waits behind it. */
-static void answer_write(struct replica *r, struct client_stream *s, uint64_t seq,
-                         struct slice encoded)
-{
-    if (s->watches_parked == 0 || s->closing)
-        streams_answer(r, s, seq, false, encoded);
-    else if (!may_park(s, encoded.length))
-        streams_end(r, s, STREAM_STATUS_RESOURCE_EXHAUSTED, "too many requests are waiting");
-    else
-        park(r, s, PARKED_ANSWER, encoded)->seq = seq;
-}
-
-static void drop(struct client_stream *s, struct parked *p)
-{
-    s->parked_count--;
-    s->watches_parked -= p->kind == PARKED_WATCH;
-    s->parked_bytes -= p->length;
-    list_remove(&p->place);
-    if (s->parked_count == 0 && s->due_count == 0)
-        list_remove(&s->waiting);
-    free(p);
-}
-
-void requests_drop_parked(struct client_stream *s)
-{
-    struct list *at;
-
-    while ((at = list_first(&s->parked)) != NULL)
-        drop(s, container_of(at, struct parked, place));
-}
-
-/* While one is under way all that come share the next. */
-uint64_t requests_want_round(struct replica *r)
-{
-    r->round_wanted = true;
-    return paxos_round(r->paxos) + 1;
-}
-
-/* Have a round sent now: every message of it leaves after the reads that wait for
- * it arrived. */
-static void ask_round(struct replica *r)
-{
-    r->round_wanted = false;
-    r->round_asked = replica_begin_round(r);
-}
-
-void requests_rounds(struct replica *r)
-{
-    if (r->round_asked != 0 && paxos_round_answered(r->paxos, r->round_asked))
-        r->round_asked = 0;
-    if (r->round_asked == 0 && r->round_wanted)
-        ask_round(r);
-}
-
-static void look_now(struct replica *r, struct client_stream *s, const Coord__V1__Request *q)
+void requests_look_now(struct replica *r, struct client_stream *s, const Coord__V1__Request *q)
 {
     if (q->kind_case == COORD__V1__REQUEST__KIND_READ)
         serve(r, s, q->seq, q->read);
@@ -316,22 +220,6 @@ static void look_now(struct replica *r, struct client_stream *s, const Coord__V1
         watches_remove(r, s, q->unwatch->id);
 }
 
-/* A reader for whom much waits already is asked to read first. */
-static bool has_room(const struct replica *r, const struct client_stream *s)
-{
-    return !s->lagging && streams_sent(r, s) < STREAM_LAG_BYTES;
-}
-
-/* Only what is applied, under a valid lease or confirmed by a round, is the
- * present; and what a stream asked for is served in the order of asking. */
-static bool ready(const struct replica *r, const struct client_stream *s, uint64_t wait_slot,
-                  uint64_t wait_round)
-{
-    if (paxos_applied(r->paxos) < wait_slot || !has_room(r, s))
-        return false;
-    return wait_round == 0 ? replica_lease_valid(r) : paxos_round_answered(r->paxos, wait_round);
-}
-
 void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q)
 {
     struct buffer packed = BUFFER_INIT;
@@ -339,7 +227,6 @@ void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__
                                          ? q->read->freshness
                                          : COORD__V1__FRESHNESS__LEASE;
     uint64_t wait_round = 0;
-    struct parked *p;
     size_t length;
 
     if (q->kind_case == COORD__V1__REQUEST__KIND_READ &&
@@ -352,79 +239,29 @@ void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__
         streams_answer_status(r, s, q->seq, true, COORD__V1__STATUS__INVALID, "read: has no kind");
         return;
     }
-    if (freshness == COORD__V1__FRESHNESS__STALE && has_room(r, s) && !paxos_lost(r->paxos)) {
+    if (freshness == COORD__V1__FRESHNESS__STALE && parked_reader_has_room(r, s) &&
+        !paxos_lost(r->paxos)) {
         serve(r, s, q->seq, q->read);
         return;
     }
     if (freshness == COORD__V1__FRESHNESS__LEASE && r->config.distrusts_clocks)
         freshness = COORD__V1__FRESHNESS__QUORUM;
     if (freshness == COORD__V1__FRESHNESS__QUORUM)
-        wait_round = requests_want_round(r);
-    if (wait_round == 0 && s->parked_count == 0 && ready(r, s, s->last_slot, 0)) {
-        look_now(r, s, q);
+        wait_round = parked_want_round(r);
+    if (wait_round == 0 && s->parked_count == 0 && parked_ready(r, s, s->last_slot, 0)) {
+        requests_look_now(r, s, q);
         return;
     }
     length = coord__v1__request__get_packed_size(q);
-    if (!may_park(s, length)) {
+    if (!parked_may(s, length)) {
         streams_answer_status(r, s, q->seq, true, COORD__V1__STATUS__THROTTLED,
                               "too many requests are waiting");
         return;
     }
     coord__v1__request__pack(q, buffer_extend(&packed, length));
-    p = park(r, s, q->kind_case == COORD__V1__REQUEST__KIND_WATCH ? PARKED_WATCH : PARKED_REQUEST,
-             buffer_slice(&packed));
-    p->wait_slot = s->last_slot;
-    p->wait_round = wait_round;
+    parked_add(r, s, q->kind_case == COORD__V1__REQUEST__KIND_WATCH ? PARKED_WATCH : PARKED_REQUEST,
+               s->last_slot, wait_round, buffer_slice(&packed));
     buffer_release(&packed);
-}
-
-static void unpark(struct replica *r, struct client_stream *s, struct slice bytes)
-{
-    ProtobufCAllocator allocator = arena_allocator(&r->arena);
-    Coord__V1__Request *q;
-
-    if (s->kind == REPLICA_STREAM_KEEPALIVE) {
-        streams_beats(r, s, bytes, true);
-    } else {
-        q = coord__v1__request__unpack(&allocator, bytes.length, bytes.data);
-        CHECK(q != NULL); /* it was packed here */
-        look_now(r, s, q);
-    }
-    arena_reset(&r->arena);
-}
-
-static void unpark_stream(struct replica *r, struct client_stream *s)
-{
-    struct list *at;
-
-    while ((at = list_first(&s->parked)) != NULL && !s->closing) {
-        struct parked *p = container_of(at, struct parked, place);
-
-        if (p->kind == PARKED_ANSWER) {
-            streams_answer(r, s, p->seq, false, slice_of(p->bytes, p->length));
-        } else {
-            if (!ready(r, s, p->wait_slot, p->wait_round))
-                break;
-            unpark(r, s, slice_of(p->bytes, p->length));
-        }
-        if (!s->closing) /* ending a stream drops what it had parked */
-            drop(s, p);
-    }
-    catch_up_due(r, s);
-}
-
-void requests_unpark(struct replica *r)
-{
-    struct list *at = r->waiting.next;
-
-    if (list_empty(&r->waiting))
-        return;
-    while (at != &r->waiting) {
-        struct client_stream *s = container_of(at, struct client_stream, waiting);
-
-        at = at->next;
-        unpark_stream(r, s);
-    }
 }
 
 /* ---- without a session ---- */
@@ -454,111 +291,4 @@ void requests_execute(struct replica *r, struct client_stream *s,
         command.principal = s->principal;
         gather(r, s, 0, &command, s->id);
     }
-}
-
-/* ---- what an entry had to say ---- */
-
-static void route(struct replica *r, const struct state_answer *answer, const struct batch *batch)
-{
-    struct client_stream *s;
-    struct lease *l;
-
-    if (answer->session != 0) {
-        l = leases_find(r, answer->session);
-        s = l == NULL ? NULL : streams_find(r, l->stream);
-        if (s != NULL)
-            answer_write(r, s, answer->seq, answer->encoded);
-        return;
-    }
-    s = batch == NULL ? NULL : streams_find(r, batch->origins[answer->index]);
-    if (s == NULL)
-        return;
-    if (s->kind == REPLICA_STREAM_EXECUTE)
-        streams_answer(r, s, 0, false, answer->encoded);
-    else
-        requests_opened(r, s, answer->encoded);
-}
-
-static void session_changed(struct replica *r, const struct state_session_note *note)
-{
-    struct lease *l = leases_find(r, note->session);
-    struct client_stream *s = l == NULL ? NULL : streams_find(r, l->stream);
-
-    switch (note->change) {
-    case STATE_SESSION_OPENED:
-    case STATE_SESSION_KILLED: /* its next KeepAlive is answered with it */
-    case STATE_SESSION_RESTORED:
-        break;
-    case STATE_SESSION_REVOKED:
-        if (s != NULL)
-            streams_revoked(r, s);
-        break;
-    case STATE_SESSION_EXPIRED:
-        delays_look(r);
-        leases_ended(r, note->session);
-        break;
-    case STATE_SESSION_ENDED:
-        delays_look(r); /* of one that was killed */
-        leases_ended(r, note->session);
-        break;
-    }
-}
-
-/* Every event is queued before any answer of its entry: an answer never shows a
- * state whose events are still to come. */
-void requests_deliver(struct replica *r, uint64_t slot)
-{
-    const struct state_output *said = &r->said;
-    struct list *first = list_first(&r->in_flight);
-    struct batch *batch = first == NULL ? NULL : container_of(first, struct batch, place);
-
-    if (batch != NULL && batch->slot != slot)
-        batch = NULL;
-    for (uint32_t i = 0; i < said->sessions_count; i++)
-        if (said->sessions[i].change == STATE_SESSION_OPENED)
-            leases_opened(r, said->sessions[i].session, said->sessions[i].ttl_ms);
-    for (uint32_t i = 0; i < said->events_count; i++)
-        watches_tell(r, &said->events[i]);
-    for (uint32_t i = 0; i < said->answers_count; i++)
-        route(r, &said->answers[i], batch);
-    for (uint32_t i = 0; i < said->sessions_count; i++) {
-        static const char *const text[] = {"opened", "ended",   "expired",
-                                           "killed", "revoked", "restored"};
-
-        replica_note(r, NOTE_SESSION, said->sessions[i].session, text[said->sessions[i].change]);
-        session_changed(r, &said->sessions[i]);
-    }
-    if (batch != NULL) {
-        list_remove(&batch->place);
-        batch_free(batch);
-    }
-}
-
-/* The answer to an Open that came on this stream. */
-void requests_opened(struct replica *r, struct client_stream *s, struct slice encoded)
-{
-    Coord__V1__Answer *answer = coord__v1__answer__unpack(NULL, encoded.length, encoded.data);
-    struct client_stream *old;
-    struct lease *l = NULL;
-
-    CHECK(answer != NULL);
-    if (answer->status == COORD__V1__STATUS__OK) {
-        CHECK(answer->body_case == COORD__V1__ANSWER__BODY_OPENED);
-        l = leases_find(r, answer->opened->session);
-        if (l == NULL || l->expiring || !replica_lease_valid(r)) {
-            streams_redirect(r, s); /* it comes again, with the same nonce */
-            goto out;
-        }
-        old = streams_find(r, l->stream);
-        if (old != NULL && old != s)
-            streams_end(r, old, STREAM_STATUS_OK, "another stream took the session over");
-        l->stream = s->id;
-        s->session = l->session;
-        leases_renew(r, l);
-    }
-    streams_begun(r, s, encoded);
-    if (answer->status != COORD__V1__STATUS__OK)
-        streams_end(r, s, STREAM_STATUS_OK, "");
-out:
-    coord__v1__answer__free_unpacked(answer, NULL);
 }

@@ -1,12 +1,11 @@
-/* streams.c - clients' streams: what comes in on them, and the queue of what is
- * to go out, events and answers in one order. */
+/* streams.c - clients' streams, and the queue of what is to go out on each, events
+ * and answers in one order. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "coordd/replica/inner.h"
 #include "coordd/replica/wire.h"
-#include "coordd/state/scan.h"
 #include "libcoord/base/check.h"
 
 /* Field numbers of proto/coord/v1/coord.proto. */
@@ -152,6 +151,17 @@ void streams_begun(struct replica *r, struct client_stream *s, struct slice answ
     touched(r, s);
 }
 
+void streams_beat_answer(struct replica *r, struct client_stream *s, Coord__V1__BeatAnswer *answer)
+{
+    Coord__V1__KeepAliveReply reply = COORD__V1__KEEP_ALIVE_REPLY__INIT;
+
+    reply.answers = &answer;
+    reply.n_answers = 1;
+    coord__v1__keep_alive_reply__pack(
+        &reply, buffer_extend(&s->out, coord__v1__keep_alive_reply__get_packed_size(&reply)));
+    touched(r, s);
+}
+
 static size_t slice_size(uint32_t field, struct slice bytes)
 {
     return bytes.length == 0 ? 0 : wire_bytes_size(field, bytes.length);
@@ -219,7 +229,7 @@ void streams_end(struct replica *r, struct client_stream *s, enum stream_status 
         send_out(r, s);
     s->closing = true;
     watches_remove_all(r, s);
-    requests_drop_parked(s);
+    parked_drop_all(s);
     l = s->session == 0 ? NULL : leases_find(r, s->session);
     if (l != NULL && l->stream == s->id)
         l->stream = 0;
@@ -271,7 +281,7 @@ void streams_redirect_all(struct replica *r)
         streams_redirect(r, container_of(at, struct client_stream, by_id));
 }
 
-/* ---- coming in ---- */
+/* ---- life ---- */
 
 void streams_opened(struct replica *r, const struct replica_event *e)
 {
@@ -294,7 +304,7 @@ static void free_stream(struct replica *r, struct client_stream *s)
     if (l != NULL && l->stream == s->id)
         l->stream = 0;
     watches_remove_all(r, s);
-    requests_drop_parked(s);
+    parked_drop_all(s);
     list_remove(&s->dirty);
     avl_remove(&r->streams, &s->by_id);
     buffer_release(&s->out);
@@ -330,197 +340,4 @@ void streams_revoked(struct replica *r, struct client_stream *s)
 
         streams_event(r, s, &event);
     }
-}
-
-static void attach(struct replica *r, struct client_stream *s, const Coord__V1__Attach *asked)
-{
-    struct slice secret = slice_of(asked->secret.data, asked->secret.len);
-    struct lease *l = leases_find(r, asked->session);
-    Coord__V1__Answer answer = COORD__V1__ANSWER__INIT;
-    Coord__V1__SessionOpened opened = COORD__V1__SESSION_OPENED__INIT;
-    struct client_stream *old;
-
-    if (!replica_lease_valid(r) || (l != NULL && l->expiring)) {
-        streams_redirect(r, s); /* not to be judged now: it comes again */
-        return;
-    }
-    answer.revision = state_revision(r->state);
-    if (l == NULL || !state_session_authentic(r->state, asked->session, secret)) {
-        answer.status = COORD__V1__STATUS__EXPIRED;
-        answer.message = (char *)(uintptr_t) "attach: no such session, or not its secret";
-    } else {
-        old = streams_find(r, l->stream);
-        l->stream = s->id;
-        s->session = asked->session;
-        if (old != NULL)
-            streams_end(r, old, STREAM_STATUS_OK, "another stream took the session over");
-        opened.held = state_session_hold(r->state, asked->session) != STATE_HOLD_NONE;
-        if (!opened.held)
-            leases_renew(r, l);
-        opened.session = asked->session;
-        opened.secret = asked->secret;
-        opened.ttl_ms = l->ttl_ms;
-        opened.last_seq = state_session_last_seq(r->state, asked->session);
-        answer.body_case = COORD__V1__ANSWER__BODY_OPENED;
-        answer.opened = &opened;
-    }
-    item_header(s, ITEM_BEGUN, coord__v1__answer__get_packed_size(&answer));
-    coord__v1__answer__pack(&answer,
-                            buffer_extend(&s->out, coord__v1__answer__get_packed_size(&answer)));
-    touched(r, s);
-    if (answer.status != COORD__V1__STATUS__OK)
-        streams_end(r, s, STREAM_STATUS_OK, "");
-    else
-        streams_revoked(r, s);
-}
-
-static void request(struct replica *r, struct client_stream *s, const Coord__V1__Request *q,
-                    uint64_t lowest)
-{
-    switch (q->kind_case) {
-    case COORD__V1__REQUEST__KIND_WRITE:
-        requests_write(r, s, q->seq, lowest, q->write);
-        break;
-    case COORD__V1__REQUEST__KIND_READ:
-    case COORD__V1__REQUEST__KIND_WATCH:
-    case COORD__V1__REQUEST__KIND_UNWATCH:
-        requests_look(r, s, q);
-        break;
-    default:
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "request: has no kind");
-    }
-}
-
-/* NULL, and the stream is ended, if the bytes are no message of this type or
- * have a string that a decoder would misread. In the arena, until it is reset. */
-static void *unpack(struct replica *r, struct client_stream *s,
-                    const ProtobufCMessageDescriptor *type, struct slice bytes)
-{
-    ProtobufCAllocator allocator = arena_allocator(&r->arena);
-    const char *field = "";
-    void *m = NULL;
-    char why[80];
-
-    if (scan_strings(type, bytes, &field) == ERR_OK)
-        m = protobuf_c_message_unpack(type, &allocator, bytes.length, bytes.data);
-    if (m == NULL) {
-        snprintf(why, sizeof why, "not a sound %s%s%s", type->short_name,
-                 field[0] == '\0' ? "" : ": ", field);
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, why);
-    }
-    return m;
-}
-
-static void session_message(struct replica *r, struct client_stream *s, struct slice bytes)
-{
-    Coord__V1__SessionRequest *m = unpack(r, s, &coord__v1__session_request__descriptor, bytes);
-
-    if (m == NULL)
-        return;
-    if (!r->leading) {
-        streams_redirect(r, s);
-        return;
-    }
-    if ((m->begin_case != COORD__V1__SESSION_REQUEST__BEGIN__NOT_SET) == s->begun) {
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT,
-                    "begin: open or attach belongs into the first message, and only there");
-        return;
-    }
-    s->begun = true;
-    if (m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_OPEN)
-        requests_open(r, s, m->open);
-    else if (m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_ATTACH)
-        attach(r, s, m->attach);
-    if (m->n_requests > 0 && s->session == 0) {
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "requests: the session is not open yet");
-        return;
-    }
-    for (size_t i = 0; i < m->n_requests && !s->closing; i++)
-        request(r, s, m->requests[i], m->lowest);
-}
-
-/* What was taken by force stops the answers that renew, so that the holder's
- * belief runs out even if it does not listen. */
-static Coord__V1__Status renew(struct replica *r, struct lease *l)
-{
-    switch (state_session_hold(r->state, l->session)) {
-    case STATE_HOLD_NONE:
-        leases_renew(r, l);
-        return COORD__V1__STATUS__OK;
-    case STATE_HOLD_REVOKED:
-        return COORD__V1__STATUS__NOT_HELD;
-    case STATE_HOLD_KILLED:
-        break;
-    }
-    return COORD__V1__STATUS__CANCELLED;
-}
-
-void streams_beats(struct replica *r, struct client_stream *s, struct slice bytes, bool confirmed)
-{
-    Coord__V1__KeepAliveRequest *m =
-        unpack(r, s, &coord__v1__keep_alive_request__descriptor, bytes);
-
-    if (m == NULL)
-        return;
-    if (!r->leading) {
-        streams_redirect(r, s);
-        return;
-    }
-    if (m->n_beats > KEEPALIVE_BEATS_MAX) {
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "beats: too many in one message");
-        return;
-    }
-    if (!confirmed && (r->config.distrusts_clocks || !replica_lease_valid(r))) {
-        if (s->parked_count < STREAM_PARKED_MAX &&
-            s->parked_bytes + bytes.length <= STREAM_PARKED_BYTES_MAX)
-            requests_park(r, s, 0, r->config.distrusts_clocks ? requests_want_round(r) : 0, bytes);
-        return; /* one that is dropped is asked again */
-    }
-    for (size_t i = 0; i < m->n_beats; i++) {
-        const Coord__V1__Beat *beat = m->beats[i];
-        struct lease *l = leases_find(r, beat->session);
-        Coord__V1__BeatAnswer answer = COORD__V1__BEAT_ANSWER__INIT, *answers[1] = {&answer};
-        Coord__V1__KeepAliveReply reply = COORD__V1__KEEP_ALIVE_REPLY__INIT;
-
-        if (l != NULL && l->expiring)
-            continue; /* whether it lives is being decided */
-        answer.session = beat->session;
-        answer.stamp = beat->stamp;
-        if (l == NULL || !state_session_authentic(r->state, beat->session,
-                                                  slice_of(beat->secret.data, beat->secret.len)))
-            answer.status = COORD__V1__STATUS__EXPIRED;
-        else
-            answer.status = renew(r, l);
-        reply.answers = answers;
-        reply.n_answers = 1;
-        coord__v1__keep_alive_reply__pack(
-            &reply, buffer_extend(&s->out, coord__v1__keep_alive_reply__get_packed_size(&reply)));
-        touched(r, s);
-    }
-}
-
-static void execute_message(struct replica *r, struct client_stream *s, struct slice bytes)
-{
-    Coord__V1__ExecuteRequest *m = unpack(r, s, &coord__v1__execute_request__descriptor, bytes);
-
-    s->begun = true;
-    if (m != NULL)
-        requests_execute(r, s, m);
-}
-
-void streams_message(struct replica *r, const struct replica_event *e)
-{
-    struct client_stream *s = streams_find(r, e->stream);
-
-    if (s == NULL || s->closing || (r->handing_over && s->kind != REPLICA_STREAM_EXECUTE))
-        return; /* while leadership is handed over: the stream ends soon, all comes again */
-    if (s->kind == REPLICA_STREAM_SESSION)
-        session_message(r, s, e->bytes);
-    else if (s->kind == REPLICA_STREAM_KEEPALIVE)
-        streams_beats(r, s, e->bytes, false);
-    else if (s->begun)
-        streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "one request only");
-    else
-        execute_message(r, s, e->bytes);
-    arena_reset(&r->arena);
 }
