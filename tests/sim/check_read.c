@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "coordd/state/state.h"
 #include "libcoord/base/hash.h"
 #include "tests/sim/paths.h"
 #include "tests/sim/sim.h"
@@ -108,7 +109,10 @@ static void check_locks(const struct judged *j, const Coord__V1__LockListing *li
         uint32_t path = model_find(m, lock->path);
         const struct model_version *v =
             path == UINT32_MAX ? NULL : model_at(m, path, j->a->revision);
-        if (v == NULL || v->holders_count != lock->n_holders)
+        uint32_t wanted = v == NULL ? 0 : v->holders_count;
+        if (wanted > READ_CLAIMS_MAX)
+            wanted = READ_CLAIMS_MAX; /* of more it shows the first */
+        if (v == NULL || wanted != lock->n_holders)
             wrong(j, "a lock has other holders");
         for (size_t k = 0; v != NULL && k < lock->n_holders && k < MODEL_HOLDERS_MAX; k++)
             if (lock->holders[k]->generation != v->holders[k])

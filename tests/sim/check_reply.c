@@ -144,6 +144,20 @@ static void check_session_reply(struct sim *s, const struct server *n, struct ch
     }
 }
 
+/* Who is not certain to lead keeps nobody alive: the sessions are another's now. Where
+ * clocks are not trusted a round of messages is the certainty, not the lease. */
+static void check_keeper(struct sim *s, const struct server *n)
+{
+    if (s->swarm.wild_clocks != 0 || n->config.distrusts_clocks)
+        return;
+    for (uint32_t i = 0; i < s->swarm.members; i++)
+        if (&s->servers[i] != n && server_has_lease(&s->servers[i]))
+            journal_fail(&s->journal, VERDICT_SAFETY,
+                         "member %" PRIu32 " answers a KeepAlive while member %" PRIu32
+                         " has the leader's lease",
+                         n->id, s->servers[i].id);
+}
+
 static void check_beats(struct sim *s, const struct server *n,
                         const Coord__V1__KeepAliveReply *reply)
 {
@@ -151,6 +165,8 @@ static void check_beats(struct sim *s, const struct server *n,
         const Coord__V1__BeatAnswer *a = reply->answers[i];
         const struct model_session *known = model_session(&s->model, a->session);
         bool over = known == NULL || (known->expired && s->swarm.wild_clocks == 0);
+        if (a->status == COORD__V1__STATUS__OK)
+            check_keeper(s, n);
         if (a->status == COORD__V1__STATUS__OK && over)
             journal_fail(&s->journal, VERDICT_SAFETY,
                          "member %" PRIu32 " keeps session %" PRIu64 " alive, which is %s", n->id,

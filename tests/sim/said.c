@@ -67,6 +67,29 @@ static void check_held(struct truth *t, uint32_t from, uint32_t life, const stru
     }
 }
 
+/* What a Promise leaves out, its candidate takes for never accepted. Chunks join on,
+ * so the last one says to where all of them reach. */
+static void check_told(struct truth *t, uint32_t from, const struct disk *d,
+                       const Coord__V1__Promise *m)
+{
+    uint64_t through = m->chosen;
+    for (size_t i = 0; i < m->n_entries; i++) {
+        const struct log_entry *row = disk_row(d, m->entries[i]->slot);
+        through = m->entries[i]->slot;
+        if (row != NULL && row->ballot > m->entries[i]->ballot &&
+            !truth_is_chosen(t, through, truth_value_hash(row)))
+            journal_fail(t->journal, VERDICT_SAFETY,
+                         "member %" PRIu32 " promises and tells slot %" PRIu64
+                         " as of ballot %" PRIu64 ", but has it of ballot %" PRIu64,
+                         from, through, m->entries[i]->ballot, row->ballot);
+    }
+    if (m->done && through < d->rows_count)
+        journal_fail(t->journal, VERDICT_SAFETY,
+                     "member %" PRIu32 " promises and tells slots to %" PRIu64
+                     ", but has accepted them to %" PRIu64,
+                     from, through, d->rows_count);
+}
+
 /* What is fetched is taken for chosen without more ado. */
 static void check_fetched(struct truth *t, uint32_t from, const Coord__V1__Fetched *m)
 {
@@ -99,6 +122,7 @@ void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk
     case COORD__V1__MESSAGE__BODY_PROMISE:
         check_promised(t, from, d, m->promise->ballot, "Promise");
         check_chosen(t, from, m->promise->chosen, "Promise");
+        check_told(t, from, d, m->promise);
         break;
     case COORD__V1__MESSAGE__BODY_ACCEPT:
         check_promised(t, from, d, m->accept->ballot, "Accept");

@@ -2,6 +2,7 @@
  * its way out, with its sender's disk and with what is chosen (T6 of truth.h).
  *
  *   Prepare(b), Promise(b)   the disk has promised b
+ *   Promise(b, rows)         and nothing that it accepted is left out
  *   Accepted(b, held)        and holds, for every slot to `held`, a row accepted
  *                            in b or one with the chosen value
  *   anything `chosen`        is chosen */

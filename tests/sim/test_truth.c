@@ -266,6 +266,48 @@ static void test_said__a_promise_before_it_is_durable_is_found(void)
     end(&c);
 }
 
+static void say_promise(struct court *c, uint32_t id, uint64_t ballot, uint64_t entry_ballot)
+{
+    Coord__V1__Message m = COORD__V1__MESSAGE__INIT;
+    Coord__V1__Promise p = COORD__V1__PROMISE__INIT;
+    Coord__V1__Entry entry = COORD__V1__ENTRY__INIT, *entries[1] = {&entry};
+    p.ballot = ballot;
+    p.done = true;
+    entry.slot = 1;
+    entry.ballot = entry_ballot;
+    p.entries = entries;
+    p.n_entries = entry_ballot != 0;
+    m.body_case = COORD__V1__MESSAGE__BODY_PROMISE;
+    m.promise = &p;
+    say(c, id, &m);
+}
+
+static void test_said__a_promise_that_leaves_a_row_out_is_found(void)
+{
+    static struct court c;
+    begin(&c);
+    promise(&c, 1, 10);
+    accept(&c, 1, 10, 1, "a");
+    promise(&c, 1, 20);
+    say_promise(&c, 1, 20, 10);
+    CU_ASSERT_FALSE(fails(&c));
+    say_promise(&c, 1, 20, 0);
+    CU_ASSERT_TRUE(fails(&c));
+    end(&c);
+}
+
+static void test_said__a_promise_that_tells_an_older_row_is_found(void)
+{
+    static struct court c;
+    begin(&c);
+    promise(&c, 1, 10);
+    accept(&c, 1, 10, 1, "a");
+    promise(&c, 1, 20);
+    say_promise(&c, 1, 20, 5);
+    CU_ASSERT_TRUE(fails(&c));
+    end(&c);
+}
+
 static void test_said__a_chosen_index_above_the_truth_is_found(void)
 {
     static struct court c;
@@ -298,6 +340,8 @@ int main(int argc, char **argv)
         TEST(test_said__accepted_needs_rows_of_its_ballot),
         TEST(test_said__a_row_of_an_older_ballot_does_not_count),
         TEST(test_said__a_promise_before_it_is_durable_is_found),
+        TEST(test_said__a_promise_that_leaves_a_row_out_is_found),
+        TEST(test_said__a_promise_that_tells_an_older_row_is_found),
         TEST(test_said__a_chosen_index_above_the_truth_is_found),
     };
     return run_suite("sim_truth", cases, sizeof cases / sizeof cases[0], argc, argv);
