@@ -212,6 +212,11 @@ static void draw_checkpoints(struct swarm *s, struct prng *p)
 static void draw_wild_clocks(struct swarm *s, struct prng *p)
 {
     s->wild_clocks = 1;
+    /* Whoever cannot reach the one that still believes to lead has found another by then. */
+    s->lease_ms = between(p, 800, 2500);
+    s->client_silence_ms = between(p, 300, 1000);
+    s->cut_every_ms = between(p, 2000, 5000);
+    s->cut_ms = between(p, 2000, 8000);
     s->clock_ppm = between(p, 50000, 600000);
     s->turn_every_ms = spread(p, 200, 4000);
     s->quorum_ppm = between(p, 300000, 900000);
