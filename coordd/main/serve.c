@@ -91,10 +91,16 @@ static void log_failed(void *context, enum store_result result)
     end_for_disk(result, store_why(((struct serve *)context)->loaded.store));
 }
 
-/* From the checkpoint thread. */
+/* From the checkpoint thread. Damage that only writing meets, the next start would load
+ * beside, and meet again: so the file goes now. */
 static void checkpoint_failed(void *context, enum store_result result)
 {
-    end_for_disk(result, checkpoint_why(((struct serve *)context)->loaded.checkpoint));
+    struct serve *s = context;
+    char why[SETTINGS_WHY_BYTES] = "";
+    if (result == STORE_CORRUPT &&
+        checkpoint_set_aside(s->config->dir, why, sizeof why) != STORE_OK)
+        LOG_ERROR("checkpoint", log_text("text", why));
+    end_for_disk(result, checkpoint_why(s->loaded.checkpoint));
 }
 
 static const char *own_address(const struct store_identity *own)

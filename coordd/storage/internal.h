@@ -24,6 +24,8 @@
 #include "coordd/storage/wal_scan.h"
 
 enum {
+    STORE_APPLICATION_ID = 0x436f7264, /* "Cord" */
+    STORE_VERSION = 1,
     STORE_PAGE_BYTES = 4096,
     STORE_WHY_BYTES = 256,
     STORE_DIRECTORY_BYTES_MAX = 3800,  /* with a file's name it stays below PATH_MAX */
@@ -140,6 +142,10 @@ int schema_create(sqlite3 *db, const void *identity);
 int schema_create_anew(sqlite3 *db, const void *store);
 /* Fills identity and numbers; checks them. */
 enum store_result schema_load_numbers(struct store *s);
+/* Is what no row is read from sound, too? To be called before anything is written. */
+enum store_result schema_check_pages(struct store *s);
+/* An SQLite code, of a statement that was prepared. */
+int schema_error(int rc);
 /* Then last_slot and trimmed. */
 enum store_result schema_load_range(struct store *s);
 /* What a row of `number` carries beside its value. */
@@ -154,6 +160,15 @@ bool log_row_is_sound(sqlite3_stmt *row);
 /* To be called once the -wal has been moved: notes how far the log reaches, and
  * deletes some of what lies below the floor. */
 enum store_result log_note(struct store *s);
+
+/* ---- repair.c ---- */
+
+/* A new log.db under this name is whole and durable, and counts. */
+#define STORE_LOG_REPAIRED "log.db.repaired"
+/* To be called before log.db is opened, with the directory locked: if a repair ended
+ * midway, puts what it made in its place. Nothing is done if there is nothing to do. */
+enum store_result repair_go_on(const char *directory, const struct store_options *options,
+                               char *why, size_t why_bytes);
 
 /* ---- directory.c ---- */
 

@@ -5,10 +5,15 @@
  * which the member may have accepted something: below that it has no vote until it
  * has the state from the others. So that slot may be too high, never too low.
  *
- * Whenever the power fails, log.db is the old one, whole, or the new one, whole;
- * and no -wal of the old one lies beside the new one. */
+ * The new one is made under a name of its own, STORE_LOG_REPAIRED, which it gets once
+ * it is whole and durable. From then on it counts: whoever opens the directory first
+ * puts it in its place, in steps that may be done again. Until then nothing of the old
+ * one goes, its -wal least of all: with it, what tells how far the log reached would go.
+ * So whenever the power fails, log.db is the old one, whole and with its -wal, or there
+ * is a new one, whole; and no -wal of the old one lies beside the new one. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -171,6 +176,8 @@ static enum store_result take_stock(struct store *s, const char *directory,
     int rc;
 
     if (r == STORE_OK)
+        r = repair_go_on(directory, options, d->why, sizeof d->why);
+    if (r == STORE_OK)
         r = database_open(d, &log_database, directory, options);
     if (r == STORE_OK)
         r = schema_load_numbers(s);
@@ -183,40 +190,114 @@ static enum store_result take_stock(struct store *s, const char *directory,
     }
     rc = log_prepare(s);
     if (rc != SQLITE_OK)
-        return database_judge(d, rc, "prepare statements for");
+        return database_judge(d, schema_error(rc), "prepare statements for");
     r = find_reach(s, &reach);
     s->unreadable = reach;
     return r == STORE_OK ? database_move_wal(d) : r;
 }
 
-static enum store_result say_failed(struct store *s, const char *doing, const char *path)
+/* ---- the new one ---- */
+
+static const struct database_kind repaired_database = {
+    .file = STORE_LOG_REPAIRED,
+    .settings = "PRAGMA locking_mode=EXCLUSIVE",
+    .application_id = STORE_APPLICATION_ID,
+    .version = STORE_VERSION,
+    .cache_kib = 64,
+};
+
+static enum store_result say_failed(char *why, size_t why_bytes, const char *doing,
+                                    const char *path)
 {
-    store_say(s->database.why, sizeof s->database.why, "cannot %s %s: %s", doing, path,
-              strerror(errno));
-    return errno == ENOSPC ? STORE_FULL : STORE_FAILED;
+    int error = errno;
+
+    store_say(why, why_bytes, "cannot %s %s: %s", doing, path, strerror(error));
+    return error == ENOSPC ? STORE_FULL : STORE_FAILED;
 }
 
-/* A second name for the database, which has all that its -wal held; and no -wal any
- * more. Until there is a new one, it keeps its first name too. */
-static enum store_result set_aside(struct store *s, const char *directory)
+/* The names that a repair moves between. */
+struct names {
+    char log[STORE_PATH_BYTES], wal[STORE_PATH_BYTES];
+    char repaired[STORE_PATH_BYTES], repaired_wal[STORE_PATH_BYTES];
+    char aside[STORE_PATH_BYTES];
+};
+
+static enum store_result name_all(const char *directory, struct names *n, char *why,
+                                  size_t why_bytes)
 {
-    char path[STORE_PATH_BYTES], wal[STORE_PATH_BYTES], aside[STORE_PATH_BYTES];
-    struct database *d = &s->database;
-    enum store_result r = directory_path(directory, "log.db", path, d->why, sizeof d->why);
+    struct {
+        const char *name;
+        char *path;
+    } const all[] = {
+        {"log.db", n->log},
+        {"log.db-wal", n->wal},
+        {STORE_LOG_REPAIRED, n->repaired},
+        {STORE_LOG_REPAIRED "-wal", n->repaired_wal},
+        {STORE_LOG_DAMAGED, n->aside},
+    };
+    enum store_result r = STORE_OK;
+
+    for (size_t i = 0; r == STORE_OK && i < sizeof all / sizeof all[0]; i++)
+        r = directory_path(directory, all[i].name, all[i].path, why, why_bytes);
+    return r;
+}
+
+static enum store_result drop(const char *path, char *why, size_t why_bytes)
+{
+    if (unlink(path) == 0 || errno == ENOENT)
+        return STORE_OK;
+    return say_failed(why, why_bytes, "remove", path);
+}
+
+/* Is it what was written? */
+static enum store_result judge_repaired(const char *directory, const struct store_options *options,
+                                        const struct names *n, char *why, size_t why_bytes)
+{
+    struct store *s = check_calloc(1, sizeof *s);
+    enum store_result r = database_open(&s->database, &repaired_database, directory, options);
 
     if (r == STORE_OK)
-        r = directory_path(directory, "log.db-wal", wal, d->why, sizeof d->why);
-    if (r == STORE_OK)
-        r = directory_path(directory, STORE_LOG_DAMAGED, aside, d->why, sizeof d->why);
+        r = schema_load_numbers(s);
     if (r != STORE_OK)
+        store_say(why, why_bytes, "%s", s->database.why);
+    database_close(&s->database);
+    free(s);
+    return drop(n->repaired_wal, why, why_bytes) == STORE_OK ? r : STORE_FAILED;
+}
+
+/* Each step may have been done by an earlier process, or undone by a power cut. */
+static enum store_result put_in_place(const char *directory, const struct names *n, char *why,
+                                      size_t why_bytes)
+{
+    enum store_result r = drop(n->aside, why, why_bytes);
+
+    if (r == STORE_OK && link(n->log, n->aside) != 0)
+        r = say_failed(why, why_bytes, "keep the damaged database as", n->aside);
+    if (r == STORE_OK)
+        r = drop(n->wal, why, why_bytes);
+    if (r == STORE_OK)
+        r = directory_sync(directory, why, why_bytes);
+    if (r == STORE_OK && rename(n->repaired, n->log) != 0)
+        r = say_failed(why, why_bytes, "rename", n->repaired);
+    return r == STORE_OK ? directory_sync(directory, why, why_bytes) : r;
+}
+
+enum store_result repair_go_on(const char *directory, const struct store_options *options,
+                               char *why, size_t why_bytes)
+{
+    struct names n;
+    enum store_result r = name_all(directory, &n, why, why_bytes);
+
+    if (r != STORE_OK || !directory_has(n.repaired))
         return r;
-    if (unlink(wal) != 0 && errno != ENOENT)
-        return say_failed(s, "remove", wal);
-    if (unlink(aside) != 0 && errno != ENOENT)
-        return say_failed(s, "remove", aside);
-    if (link(path, aside) != 0)
-        return say_failed(s, "keep the damaged database as", aside);
-    return directory_sync(directory, d->why, sizeof d->why);
+    r = judge_repaired(directory, options, &n, why, why_bytes);
+    if (r == STORE_OK)
+        return put_in_place(directory, &n, why, why_bytes);
+    if (r == STORE_FULL || r == STORE_FAILED || !directory_has(n.wal))
+        return r;
+    /* Damaged in its turn; but the old one is as it was, and can be repaired again. */
+    r = drop(n.repaired, why, why_bytes);
+    return r == STORE_OK ? directory_sync(directory, why, why_bytes) : r;
 }
 
 /* ---- both ---- */
@@ -230,11 +311,9 @@ static enum store_result repair(struct store *s, const char *directory,
     log_drop_statements(s);
     database_close(d);
     if (r == STORE_OK)
-        r = set_aside(s, directory);
-    if (r == STORE_OK)
-        r = database_create(&log_database, directory, options->vfs, schema_create_anew, s, d->why,
-                            sizeof d->why);
-    return r;
+        r = database_create(&repaired_database, directory, options->vfs, schema_create_anew, s,
+                            d->why, sizeof d->why);
+    return r == STORE_OK ? repair_go_on(directory, options, d->why, sizeof d->why) : r;
 }
 
 enum store_result store_repair(const char *directory, const struct store_options *options,

@@ -4,6 +4,7 @@
  * Each row carries a checksum of its own (XXH3): SQLite has none for pages that
  * have left the -wal, so a bit that flips there is found here. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "coordd/storage/internal.h"
@@ -141,6 +142,12 @@ int schema_create_anew(sqlite3 *db, const void *store)
 }
 
 /* ---- reading ---- */
+
+/* A statement of ours that SQLite does not understand: the text of a table is damaged. */
+int schema_error(int rc)
+{
+    return rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc;
+}
 
 static enum store_result damaged(struct store *s, const char *what)
 {
@@ -287,17 +294,82 @@ enum store_result schema_load_numbers(struct store *s)
     if (rc == SQLITE_OK)
         rc = load_members(s, &sound);
     if (rc != SQLITE_OK)
-        return database_judge(&s->database, rc, "read the identity");
+        return database_judge(&s->database, schema_error(rc), "read the identity");
     if (!sound || checksum != identity_checksum(&s->identity))
         return damaged(s, "the identity");
     rc = load_numbers(s, &sound);
     if (rc == SQLITE_OK)
         rc = check_numbers(s, &sound);
     if (rc != SQLITE_OK)
-        return database_judge(&s->database, rc, "read the numbers");
+        return database_judge(&s->database, schema_error(rc), "read the numbers");
     if (!sound)
         return damaged(s, "a number (promise, lease, use, length or floor of the log)");
     return STORE_OK;
+}
+
+/* The text of the tables, as it was given. */
+static int check_tables(struct store *s, bool *sound)
+{
+    struct slice rest = slice_of_string(SCHEMA);
+    sqlite3_stmt *row;
+    int rc = sqlite3_prepare_v2(s->database.db, "SELECT sql FROM sqlite_schema ORDER BY rowid", -1,
+                                &row, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    while ((rc = sqlite3_step(row)) == SQLITE_ROW && *sound) {
+        const void *text = sqlite3_column_blob(row, 0);
+        size_t length = (size_t)sqlite3_column_bytes(row, 0);
+
+        *sound = text != NULL && length < rest.length && memcmp(text, rest.data, length) == 0 &&
+                 rest.data[length] == ';';
+        if (*sound)
+            rest = slice_of(rest.data + length + 1, rest.length - length - 1);
+    }
+    sqlite3_finalize(row);
+    *sound = *sound && rest.length == 0;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* What quick_check says of the pages. A page that could not be read is told among the
+ * damages, with SQLite's code: that is no damage. */
+static bool judge_text(struct database *d, const char *text, int *rc)
+{
+    static const char mark[] = "error code=";
+    const char *code = strstr(text, mark);
+
+    if (strcmp(text, "ok") == 0)
+        return true;
+    store_say(d->why, sizeof d->why, "%s: %.150s", d->kind->file, text);
+    if (code != NULL && (strtol(code + strlen(mark), NULL, 10) & 0xff) == SQLITE_IOERR)
+        *rc = SQLITE_IOERR;
+    return false;
+}
+
+/* Every page belongs to one table or to the free ones, and once: a list of free pages
+ * that is damaged would have a page that is in use written over. */
+enum store_result schema_check_pages(struct store *s)
+{
+    struct database *d = &s->database;
+    bool sound = true;
+    sqlite3_stmt *row;
+    int rc = check_tables(s, &sound);
+
+    if (rc == SQLITE_OK && !sound) {
+        store_say(d->why, sizeof d->why, "%s: the text of a table is damaged", d->kind->file);
+        return STORE_CORRUPT;
+    }
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(d->db, "PRAGMA quick_check(1)", -1, &row, NULL);
+    if (rc != SQLITE_OK)
+        return database_judge(d, schema_error(rc), "check the pages of");
+    rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW)
+        sound = judge_text(d, (const char *)sqlite3_column_text(row, 0), &rc);
+    sqlite3_finalize(row);
+    if (rc != SQLITE_ROW)
+        return database_judge(d, rc, "check the pages of");
+    return sound ? STORE_OK : STORE_CORRUPT;
 }
 
 enum store_result schema_load_range(struct store *s)
@@ -305,7 +377,7 @@ enum store_result schema_load_range(struct store *s)
     int rc = load_range(s);
 
     if (rc != SQLITE_OK)
-        return database_judge(&s->database, rc, "read the log's end");
+        return database_judge(&s->database, schema_error(rc), "read the log's end");
     if (s->last_slot < s->through) {
         store_say(s->database.why, sizeof s->database.why,
                   "%s: slot %llu is missing, the log once reached to slot %llu",

@@ -36,8 +36,8 @@ const char *store_result_text(enum store_result r)
 const struct database_kind log_database = {
     .file = "log.db",
     .settings = "PRAGMA locking_mode=EXCLUSIVE",
-    .application_id = 0x436f7264, /* "Cord" */
-    .version = 1,
+    .application_id = STORE_APPLICATION_ID,
+    .version = STORE_VERSION,
     .cache_kib = 1024,
     .wal_bytes = STORE_WAL_BYTES,
 };
@@ -114,9 +114,13 @@ static enum store_result open_all(struct store *s, const char *directory,
     int rc;
 
     if (r == STORE_OK)
+        r = repair_go_on(directory, options, s->database.why, sizeof s->database.why);
+    if (r == STORE_OK)
         r = database_open(&s->database, &log_database, directory, options);
     if (r == STORE_OK)
         r = schema_load_numbers(s);
+    if (r == STORE_OK)
+        r = schema_check_pages(s);
     if (r == STORE_OK)
         r = schema_load_range(s);
     if (r != STORE_OK)
@@ -128,7 +132,7 @@ static enum store_result open_all(struct store *s, const char *directory,
                   STORE_CHECKPOINT_STEP * (s->identity.self % STORE_CHECKPOINT_STEPS);
     rc = log_prepare(s);
     if (rc != SQLITE_OK)
-        return database_judge(&s->database, rc, "prepare statements for");
+        return database_judge(&s->database, schema_error(rc), "prepare statements for");
     r = log_check_end(s);
     if (r == STORE_OK)
         r = database_settle(&s->database);

@@ -30,6 +30,9 @@ enum store_result state_put_much(struct checkpoint *c);
  * record is a failed assertion. That one is missing the replica finds by the state's
  * hash, which it keeps in `about`: STORE_CORRUPT, as if it had. */
 enum store_result state_check(struct checkpoint *c);
+/* The same, but a wrong record is for the hash to find, too: an older one, on a page that
+ * a damaged one leads to, is sound. *ret_wrong tells. */
+enum store_result state_check_hash(struct checkpoint *c, bool *ret_wrong);
 /* The number of the checkpoint that is there; a failed assertion if what is there
  * is not exactly that one. */
 uint32_t state_number(struct checkpoint *c);
