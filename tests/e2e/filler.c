@@ -65,7 +65,8 @@ static bool put(coord_session *session, const char *prefix, long number, const c
 
 static int fill(coord_session *session, char **argv, bool changes)
 {
-    long count = atol(argv[2]), bytes = atol(argv[3]), rate = changes ? atol(argv[4]) : 0;
+    long count = strtol(argv[2], NULL, 10), bytes = strtol(argv[3], NULL, 10);
+    long rate = changes ? strtol(argv[4], NULL, 10) : 0;
     char *content = malloc(BYTES_MAX);
     unsigned long draw = 1;
     long begun = 0;
