@@ -43,7 +43,7 @@ bool check_end_reached(const struct sim *s, char *why, size_t why_bytes)
 {
     for (uint32_t i = 0; i < s->swarm.members; i++) {
         const struct server *n = &s->servers[i];
-        if (!server_is_up(n) || n->view.applied == s->truth.prefix)
+        if (n->is_sick || n->view.applied == s->truth.prefix)
             continue;
         snprintf(why, why_bytes,
                  "member %" PRIu32 " (%s) has applied slots to %" PRIu64 " of %" PRIu64, n->id,
@@ -119,7 +119,7 @@ static void compare_state(struct sim *s, const struct server *n)
 void check_end(struct sim *s)
 {
     for (uint32_t i = 0; i < s->swarm.members; i++)
-        if (server_is_up(&s->servers[i]))
+        if (!s->servers[i].is_sick)
             compare_state(s, &s->servers[i]);
     for (uint32_t i = 0; i < s->swarm.clients; i++)
         watcher_settled(&s->clients[i]);

@@ -321,6 +321,28 @@ void fault_begin(struct sim *s)
                       kind, s->faults_number, 0, NULL);
 }
 
+/* For good: dead, or with a disk that stands still, or cut off from the others. That
+ * it runs must not make it worse than dead, least of all if it leads. */
+static void let_down(struct sim *s, struct server *n)
+{
+    uint64_t self = UINT64_C(1) << n->index, others = all_servers(s) & ~self;
+    n->is_sick = true;
+    switch (prng_below(&s->fault_random, 3)) {
+    case 0:
+        server_die(n, SERVER_CRASH, -1);
+        break;
+    case 1:
+        journal_trace(&s->journal, "%" PRIu32 "'s disk stands still from now on", n->id);
+        n->stalled_until_ns = NEVER_NS;
+        break;
+    default:
+        journal_trace(&s->journal, "%" PRIu32 " is cut off from now on", n->id);
+        for_pairs(s, self, others, net_cut);
+        for_pairs(s, others, self, net_cut);
+        break;
+    }
+}
+
 void fault_heal(struct sim *s)
 {
     s->faults_number++;
@@ -339,10 +361,12 @@ void fault_heal(struct sim *s)
             server_start(n);
     }
     while (dead > 0) {
-        struct server *n = &s->servers[prng_below(&s->fault_random, s->swarm.members)];
-        if (!server_is_up(n))
+        struct server *n = victim(s);
+        if (n->is_sick)
+            n = &s->servers[prng_below(&s->fault_random, s->swarm.members)];
+        if (n->is_sick)
             continue;
-        server_die(n, SERVER_CRASH, -1);
+        let_down(s, n);
         dead--;
     }
     for (uint32_t i = 0; i < s->swarm.hosts; i++)

@@ -51,6 +51,7 @@ struct server {
     int64_t restart_after_ns; /* of the armed death; negative: stays down */
     bool disk_busy, disk_full, saver_busy;
     int64_t stalled_until_ns;
+    bool is_sick; /* from healing on it is one of those that fail */
     bool was_serving;
     struct replica_view view; /* after the last step */
 };
