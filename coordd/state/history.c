@@ -11,59 +11,103 @@
 enum {
     KEY_BYTES = 1 + 8,
     EVENT_BYTES = 1 + 4, /* of the value, besides the path */
+    BEGINS = 0x80,       /* added to the kind of a revision's first event */
+    /* So many bytes still fit into one page of the database with three others. */
+    PIECE_BYTES_MAX = 960,
+    PIECES_MIN = 8, /* of the bound, if it is low */
+    EVENTS_AT_FIRST = 16,
     RING_CAPACITY_MIN = 64,
 };
 
-static uint8_t *paths_of(const struct past *past)
+static uint32_t piece_bytes_max(const struct state *s)
 {
-    return (uint8_t *)(past->events + past->events_count);
+    uint32_t share = s->limits.history_bytes / PIECES_MIN;
+    return share < PIECE_BYTES_MAX ? share : PIECE_BYTES_MAX;
 }
 
-struct slice past_path(const struct past *past, uint32_t index)
+/* ---- a piece ---- */
+
+static struct past *past_new(uint64_t first)
 {
-    const struct past_event *e = &past->events[index];
-    return slice_of(paths_of(past) + e->offset, e->length);
+    struct past *past = check_calloc(1, sizeof *past);
+    record_init(&past->record, RECORD_PAST);
+    past->first = first;
+    past->bytes = KEY_BYTES;
+    return past;
+}
+
+static void past_free(struct past *past)
+{
+    free(past->events);
+    buffer_release(&past->paths);
+    free(past);
+}
+
+static uint64_t past_last(const struct past *past)
+{
+    return past->first + past->revisions_count - 1;
+}
+
+static void put_event(struct past *past, uint32_t nth, uint8_t kind, struct slice path)
+{
+    CHECK(path.length <= STATE_PATH_BYTES_HARD && past->paths.length <= UINT32_MAX / 2);
+    if (past->events_count == past->events_capacity) {
+        CHECK(past->events_capacity <= UINT32_MAX / 2);
+        past->events_capacity =
+            past->events_capacity == 0 ? EVENTS_AT_FIRST : past->events_capacity * 2;
+        past->events = check_realloc(past->events, past->events_capacity * sizeof past->events[0]);
+    }
+    past->events[past->events_count++] = (struct past_event){
+        .nth = nth,
+        .offset = (uint32_t)past->paths.length,
+        .length = (uint16_t)path.length,
+        .kind = kind,
+    };
+    buffer_put(&past->paths, path.data, path.length);
+    buffer_put_u8(&past->paths, '\0');
+    past->revisions_count = nth + 1;
+    past->bytes += EVENT_BYTES + (uint32_t)path.length;
+}
+
+static struct slice event_path(const struct past *past, const struct past_event *e)
+{
+    return slice_of(past->paths.data + e->offset, e->length);
+}
+
+/* The first event of the nth revision, or the number of events. */
+static uint32_t first_event(const struct past *past, uint32_t nth)
+{
+    uint32_t low = 0, high = past->events_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (past->events[middle].nth < nth)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 void past_put_value(const struct past *past, struct buffer *value)
 {
     for (uint32_t i = 0; i < past->events_count; i++) {
-        buffer_put_u8(value, past->events[i].kind);
-        buffer_put_slice(value, past_path(past, i));
+        const struct past_event *e = &past->events[i];
+        bool begins = i == 0 || e->nth != past->events[i - 1].nth;
+        buffer_put_u8(value, begins ? e->kind | BEGINS : e->kind);
+        buffer_put_slice(value, event_path(past, e));
     }
 }
 
-/* With room for the paths; events and paths are to be filled in order. */
-static struct past *past_new(uint64_t revision, uint32_t events_count, size_t paths_bytes)
-{
-    CHECK(events_count > 0);
-    size_t value_bytes = paths_bytes + (size_t)events_count * EVENT_BYTES;
-    CHECK(value_bytes <= UINT32_MAX - KEY_BYTES);
-    struct past *past = check_malloc(sizeof *past + events_count * sizeof past->events[0] +
-                                     paths_bytes + events_count);
-    record_init(&past->record, RECORD_PAST);
-    past->revision = revision;
-    past->events_count = events_count;
-    past->bytes = (uint32_t)value_bytes + KEY_BYTES;
-    return past;
-}
-
-/* Returns where the next path goes. */
-static uint32_t past_set(struct past *past, uint32_t index, uint32_t offset, uint8_t kind,
-                         struct slice path)
-{
-    CHECK(path.length <= STATE_PATH_BYTES_HARD);
-    past->events[index] =
-        (struct past_event){.offset = offset, .length = (uint16_t)path.length, .kind = kind};
-    uint8_t *at = paths_of(past) + offset;
-    memcpy(at, path.data, path.length);
-    at[path.length] = '\0';
-    return offset + (uint32_t)path.length + 1;
-}
+/* ---- the ring ---- */
 
 static struct past **place_of(const struct history *h, uint32_t nth)
 {
-    return &h->ring[(h->first + nth) & (h->capacity - 1)];
+    return &h->ring[(h->first_place + nth) & (h->capacity - 1)];
+}
+
+struct past *history_piece(const struct history *h, uint32_t nth)
+{
+    return *place_of(h, nth);
 }
 
 static void grow(struct history *h)
@@ -71,96 +115,106 @@ static void grow(struct history *h)
     uint32_t capacity = h->capacity == 0 ? RING_CAPACITY_MIN : h->capacity * 2;
     CHECK(capacity <= RECORDS_MAX);
     struct past **ring = check_malloc(capacity * sizeof(struct past *));
-    for (uint32_t i = 0; i < h->count; i++)
+    for (uint32_t i = 0; i < h->pieces_count; i++)
         ring[i] = *place_of(h, i);
     free(h->ring);
     h->ring = ring;
     h->capacity = capacity;
-    h->first = 0;
+    h->first_place = 0;
 }
 
 static void append(struct history *h, struct past *past)
 {
-    if (h->count == h->capacity)
+    if (h->pieces_count == h->capacity)
         grow(h);
-    *place_of(h, h->count++) = past;
+    *place_of(h, h->pieces_count++) = past;
     h->bytes += past->bytes;
+    h->count += past->revisions_count;
 }
 
 static void drop_oldest(struct state *s)
 {
     struct history *h = &s->history;
-    struct past *past = *place_of(h, 0);
+    struct past *past = history_piece(h, 0);
     ledger_remove(s, &past->record);
-    h->floor = past->revision;
+    h->floor = past_last(past);
+    h->count -= past->revisions_count;
     h->bytes -= past->bytes;
-    h->first++;
-    h->count--;
-    free(past);
+    h->first_place++;
+    h->pieces_count--;
+    past_free(past);
+}
+
+/* The piece that takes up a revision of so many bytes. */
+static struct past *open_piece(struct state *s, uint64_t events_bytes)
+{
+    struct history *h = &s->history;
+    struct past *last = h->pieces_count == 0 ? NULL : history_piece(h, h->pieces_count - 1);
+    if (last != NULL && last->bytes + events_bytes <= piece_bytes_max(s))
+        return last;
+    CHECK(events_bytes <= UINT32_MAX - KEY_BYTES);
+    last = past_new(s->revision);
+    append(h, last);
+    return last;
 }
 
 void history_add(struct state *s, const struct state_event *events, uint32_t count)
 {
     struct history *h = &s->history;
-    size_t paths_bytes = 0;
+    uint64_t bytes = (uint64_t)count * EVENT_BYTES;
+    CHECK(count > 0 && h->floor + h->count + 1 == s->revision);
     for (uint32_t i = 0; i < count; i++)
-        paths_bytes += events[i].path.length;
-    CHECK(h->floor + h->count + 1 == s->revision);
-    struct past *past = past_new(s->revision, count, paths_bytes);
-    uint32_t offset = 0;
-    for (uint32_t i = 0; i < count; i++)
-        offset = past_set(past, i, offset, (uint8_t)events[i].kind, events[i].path);
-    append(h, past);
+        bytes += events[i].path.length;
+    struct past *past = open_piece(s, bytes);
+    h->bytes -= past->bytes;
+    for (uint32_t i = 0, nth = past->revisions_count; i < count; i++)
+        put_event(past, nth, (uint8_t)events[i].kind, events[i].path);
+    h->bytes += past->bytes;
+    h->count++;
     ledger_touch(&s->ledger, &past->record);
     while (h->bytes > s->limits.history_bytes)
         drop_oldest(s);
 }
 
-const struct past *history_at(const struct history *h, uint64_t revision)
-{
-    if (revision <= h->floor || revision - h->floor > h->count)
-        return NULL;
-    return *place_of(h, (uint32_t)(revision - h->floor - 1));
-}
+/* ---- loading ---- */
 
-static bool take_event(struct reader *r, uint8_t *ret_kind, struct slice *ret_path)
+static bool take_event(struct reader *r, struct past *past)
 {
     const char *why;
-    *ret_kind = reader_u8(r);
-    *ret_path = reader_slice(r);
-    return !r->failed && *ret_kind >= STATE_EVENT_CREATED && *ret_kind <= STATE_EVENT_LOCK_FREE &&
-           path_check(*ret_path, &limits_hard, &why) == ERR_OK;
+    uint8_t kind = reader_u8(r);
+    struct slice path = reader_slice(r);
+    bool begins = (kind & BEGINS) != 0;
+    kind &= (uint8_t)~BEGINS;
+    if (r->failed || kind < STATE_EVENT_CREATED || kind > STATE_EVENT_LOCK_FREE ||
+        path_check(path, &limits_hard, &why) != ERR_OK || (past->events_count == 0 && !begins))
+        return false;
+    put_event(past, begins ? past->revisions_count : past->revisions_count - 1, kind, path);
+    return true;
 }
 
-struct past *history_attach(struct history *h, uint64_t revision, struct slice value)
+struct past *history_attach(struct history *h, uint64_t first, struct slice value)
 {
-    uint8_t kind;
-    struct slice path;
-    uint32_t count = 0, offset = 0;
-    size_t paths_bytes = 0;
-    for (struct reader r = reader_of(value); r.left > 0; count++) {
-        if (!take_event(&r, &kind, &path))
-            return NULL;
-        paths_bytes += path.length;
-    }
-    if (count == 0 || revision == 0 || (h->count > 0 && revision != h->floor + h->count + 1))
-        return NULL;
-    if (h->count == 0)
-        h->floor = revision - 1;
-    struct past *past = past_new(revision, count, paths_bytes);
     struct reader r = reader_of(value);
-    for (uint32_t i = 0; i < count; i++) {
-        CHECK(take_event(&r, &kind, &path));
-        offset = past_set(past, i, offset, kind, path);
+    if (value.length == 0 || first == 0 ||
+        (h->pieces_count > 0 && first != h->floor + h->count + 1))
+        return NULL;
+    struct past *past = past_new(first);
+    while (r.left > 0) {
+        if (!take_event(&r, past)) {
+            past_free(past);
+            return NULL;
+        }
     }
+    if (h->pieces_count == 0)
+        h->floor = first - 1;
     append(h, past);
     return past;
 }
 
 void history_free_all(struct history *h)
 {
-    for (uint32_t i = 0; i < h->count; i++)
-        free(*place_of(h, i));
+    for (uint32_t i = 0; i < h->pieces_count; i++)
+        past_free(history_piece(h, i));
     free(h->ring);
     *h = (struct history){0};
 }
@@ -172,21 +226,46 @@ uint64_t state_history_floor(const struct state *s)
     return s->history.floor;
 }
 
+/* The piece that holds it; it is above the floor and not above the cell's. */
+static const struct past *find(const struct history *h, uint64_t revision)
+{
+    uint32_t low = 0, high = h->pieces_count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (past_last(history_piece(h, middle)) < revision)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return history_piece(h, low);
+}
+
 bool state_history_next(const struct state *s, uint64_t revision, uint32_t index,
                         struct state_past *ret)
 {
-    const struct past *past = history_at(&s->history, revision);
+    const struct history *h = &s->history;
     uint32_t next = index == UINT32_MAX ? UINT32_MAX : index + 1;
-    if (past == NULL || next >= past->events_count) {
-        uint64_t floor = s->history.floor;
-        past = history_at(&s->history, (revision < floor ? floor : revision) + 1);
-        next = 0;
+    if (revision <= h->floor) {
+        revision = h->floor;
+        next = UINT32_MAX;
     }
-    if (past == NULL)
+    if (revision > s->revision || h->count == 0)
         return false;
-    *ret = (struct state_past){.revision = past->revision,
-                               .index = next,
-                               .kind = (enum state_event_kind)past->events[next].kind,
-                               .path = past_path(past, next)};
-    return true;
+    /* Among its own, or the first of the next one. */
+    for (; revision <= s->revision; revision++, next = 0) {
+        if (revision == h->floor)
+            continue;
+        const struct past *past = find(h, revision);
+        uint32_t nth = (uint32_t)(revision - past->first), at = first_event(past, nth);
+        if (next >= past->events_count - at || past->events[at + next].nth != nth)
+            continue;
+        *ret = (struct state_past){
+            .revision = revision,
+            .index = next,
+            .kind = (enum state_event_kind)past->events[at + next].kind,
+            .path = event_path(past, &past->events[at + next]),
+        };
+        return true;
+    }
+    return false;
 }

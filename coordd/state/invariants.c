@@ -187,13 +187,20 @@ static const char *check_delays(const struct state *s)
 static const char *check_history(const struct state *s)
 {
     const struct history *h = &s->history;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, next = h->floor + 1;
     HOLDS(h->floor > 0 && h->floor + h->count == s->revision, "history: does not end with now");
-    for (uint64_t revision = h->floor + 1; revision <= s->revision; revision++) {
-        const struct past *past = history_at(h, revision);
-        HOLDS(past->revision == revision && past->events_count > 0, "history: revision");
+    for (uint32_t i = 0; i < h->pieces_count; i++) {
+        const struct past *past = history_piece(h, i);
+        HOLDS(past->first == next && past->revisions_count > 0, "history: revision");
+        HOLDS(past->events_count > 0 && past->events[0].nth == 0 &&
+                  past->events[past->events_count - 1].nth + 1 == past->revisions_count,
+              "history: events");
+        for (uint32_t e = 1; e < past->events_count; e++)
+            HOLDS(past->events[e].nth - past->events[e - 1].nth <= 1, "history: gap");
+        next += past->revisions_count;
         bytes += past->bytes;
     }
+    HOLDS(next == s->revision + 1, "history: pieces");
     HOLDS(bytes == h->bytes && bytes <= s->limits.history_bytes, "history: bytes");
     return NULL;
 }

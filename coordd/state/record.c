@@ -70,7 +70,7 @@ void record_put_key(const struct state *s, const struct record *r, struct buffer
         path_put_key(key, lock_path(container_of(r, struct delay, record)->lock));
         return;
     case RECORD_PAST:
-        record_put_number(key, container_of(r, struct past, record)->revision);
+        record_put_number(key, container_of(r, struct past, record)->first);
         return;
     case RECORD_HAND_OVER:
         return;

@@ -12,7 +12,7 @@
  *   CLAIM     path, 0x00, ticket                      a lock's holder or waiter
  *   ANSWER    session, order of answering             seq, the packed Answer
  *   DELAY     path                                    of a lock whose holder died
- *   PAST      revision                                the events of that revision
+ *   PAST      revision                                its events, and those of some after it
  *   HAND_OVER -                                       what a leader left to the next
  *
  * Numbers in keys are 64 bits big-endian, so that they sort; in values they are

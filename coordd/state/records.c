@@ -58,8 +58,8 @@ static void walk(const struct state *s, visit *see, void *context)
     for (const struct delay *d = delay_above(s, first); d != NULL;
          d = delay_above(s, lock_path(d->lock)))
         see(context, &d->record);
-    for (uint64_t i = 1; i <= s->history.count; i++)
-        see(context, &history_at(&s->history, s->history.floor + i)->record);
+    for (uint32_t i = 0; i < s->history.pieces_count; i++)
+        see(context, &history_piece(&s->history, i)->record);
     if (s->hand_over != NULL)
         see(context, &s->hand_over->record);
 }

@@ -62,6 +62,7 @@ struct model_event {
     uint64_t revision;
     uint32_t path;
     int kind;
+    bool begins_piece; /* of the history */
 };
 
 struct model_answer {
@@ -101,6 +102,7 @@ struct model {
     uint32_t events_count, events_capacity;
     /* What watches that come back can be told of: everything later than the floor. */
     uint64_t history_floor, history_bytes, history_bytes_max;
+    uint64_t piece_bytes;     /* of the last piece of it */
     uint32_t history_first;   /* of `events`: the first that is kept */
     uint64_t *revision_after; /* owned; by slot */
     uint64_t revision_after_capacity;

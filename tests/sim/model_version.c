@@ -83,7 +83,7 @@ void model_event(struct model *m, uint32_t path, int kind)
         m->events_capacity = m->events_capacity == 0 ? 256 : 2 * m->events_capacity;
         m->events = check_realloc(m->events, m->events_capacity * sizeof(m->events[0]));
     }
-    m->events[m->events_count++] = (struct model_event){m->revision, path, kind};
+    m->events[m->events_count++] = (struct model_event){m->revision, path, kind, false};
 }
 
 uint32_t model_events_after(const struct model *m, uint64_t revision)
@@ -99,25 +99,40 @@ uint32_t model_events_after(const struct model *m, uint64_t revision)
     return low;
 }
 
-/* Of the events of one revision, from `first`; *ret_end is behind the last. */
-static uint64_t history_bytes_of(const struct model *m, uint32_t first, uint32_t *ret_end)
+/* The history is kept in pieces of whole revisions; a piece counts its key and its
+ * events, and goes as a whole. */
+enum { HISTORY_KEY_BYTES = 9, HISTORY_EVENT_BYTES = 5, HISTORY_PIECE_BYTES = 960 };
+
+static uint64_t event_bytes(const struct model *m, uint32_t event)
 {
-    enum { KEY_BYTES = 9, EVENT_BYTES = 5 };
-    uint64_t revision = m->events[first].revision, bytes = KEY_BYTES;
-    for (; first < m->events_count && m->events[first].revision == revision; first++)
-        bytes += EVENT_BYTES + strlen(m->paths[m->events[first].path].text);
-    *ret_end = first;
-    return bytes;
+    return HISTORY_EVENT_BYTES + strlen(m->paths[m->events[event].path].text);
+}
+
+static void forget_piece(struct model *m)
+{
+    m->history_bytes -= HISTORY_KEY_BYTES;
+    do {
+        m->history_bytes -= event_bytes(m, m->history_first);
+        m->history_floor = m->events[m->history_first++].revision;
+    } while (m->history_first < m->events_count && !m->events[m->history_first].begins_piece);
 }
 
 void model_keep_history(struct model *m)
 {
-    uint32_t end;
-    m->history_bytes += history_bytes_of(m, model_events_after(m, m->revision - 1), &end);
-    while (m->history_bytes > m->history_bytes_max) {
-        m->history_floor = m->events[m->history_first].revision;
-        m->history_bytes -= history_bytes_of(m, m->history_first, &m->history_first);
+    uint64_t share = m->history_bytes_max / 8, bytes = 0;
+    uint32_t first = model_events_after(m, m->revision - 1);
+    for (uint32_t i = first; i < m->events_count; i++)
+        bytes += event_bytes(m, i);
+    if (m->history_first == first || /* nothing is kept */
+        m->piece_bytes + bytes > (share < HISTORY_PIECE_BYTES ? share : HISTORY_PIECE_BYTES)) {
+        m->events[first].begins_piece = true;
+        m->piece_bytes = HISTORY_KEY_BYTES;
+        m->history_bytes += HISTORY_KEY_BYTES;
     }
+    m->piece_bytes += bytes;
+    m->history_bytes += bytes;
+    while (m->history_bytes > m->history_bytes_max)
+        forget_piece(m);
 }
 
 void model_take_back(struct model *m)

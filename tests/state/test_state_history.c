@@ -95,7 +95,7 @@ static void test_history__survives_its_records(void)
     struct lab l;
     lab_init(&l);
     CU_ASSERT_EQUAL(lab_create(&l, 0, "/n", ""), ERR_OK);
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 800; i++)
         CU_ASSERT_EQUAL(lab_put(&l, 0, "/n", "x"), ERR_OK);
     struct state *copy = lab_reload(l.state);
     CU_ASSERT_TRUE(state_history_floor(copy) > 1);
@@ -107,6 +107,34 @@ static void test_history__survives_its_records(void)
         CU_ASSERT_TRUE(slice_equal(a.path, b.path));
     }
     CU_ASSERT_EQUAL(a.revision, state_revision(l.state));
+    state_free(copy);
+    lab_release(&l);
+}
+
+/* A piece goes as a whole, never in the middle of a revision. */
+static void test_history__several_revisions_are_one_record(void)
+{
+    enum { REVISIONS = 2000, BYTES = 8000, EACH = 1 + 4 + 2 }; /* kind, length, "/n" */
+    struct lab l;
+    lab_init(&l);
+    lab_limit_history(l.state, BYTES);
+    CU_ASSERT_EQUAL(lab_create(&l, 0, "/n", ""), ERR_OK);
+    for (int i = 0; i < REVISIONS; i++) {
+        CU_ASSERT_EQUAL(lab_put(&l, 0, "/n", "x"), ERR_OK);
+        CU_ASSERT_PTR_NULL_FATAL(state_check(l.state));
+        CU_ASSERT(l.state->history.pieces_count <= 9);
+    }
+    uint64_t kept = state_revision(l.state) - state_history_floor(l.state);
+    CU_ASSERT(kept > BYTES * 3 / 4 / EACH && kept < BYTES / EACH);
+    struct state *copy = lab_reload(l.state);
+    CU_ASSERT_TRUE(lab_same_hash(l.state, copy));
+    struct state_past past;
+    for (uint64_t r = state_history_floor(copy); r < state_revision(copy); r++) {
+        CU_ASSERT_TRUE_FATAL(state_history_next(copy, r, UINT32_MAX, &past));
+        CU_ASSERT_TRUE_FATAL(past.revision == r + 1 && past.index == 0);
+        CU_ASSERT_EQUAL(state_history_next(copy, r, 0, &past), r + 1 <= state_revision(copy));
+        CU_ASSERT_TRUE_FATAL(past.revision == r + 1);
+    }
     state_free(copy);
     lab_release(&l);
 }
@@ -150,6 +178,7 @@ int main(int argc, char **argv)
         TEST(test_history__is_bounded_in_bytes_and_forgets_the_oldest),
         TEST(test_history__what_alone_is_beyond_the_bound_is_not_kept),
         TEST(test_history__survives_its_records),
+        TEST(test_history__several_revisions_are_one_record),
         TEST(test_history__has_what_was_told),
     };
     return run_suite("state history", cases, sizeof cases / sizeof cases[0], argc, argv);
