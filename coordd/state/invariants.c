@@ -288,6 +288,14 @@ static void add(void *context, struct slice key, struct slice value)
     buffer_put(&sum->last_key, key.data, key.length);
 }
 
+static bool places_are_right(const struct ledger_list *dirty)
+{
+    uint32_t i = 0;
+    while (i < dirty->count && dirty->list[i]->dirty == i + 1)
+        i++;
+    return i == dirty->count;
+}
+
 static const char *check_ledger(const struct state *s)
 {
     struct sum sum = {.rises = true};
@@ -298,9 +306,9 @@ static const char *check_ledger(const struct state *s)
           "ledger: the hash is not that of the records");
     HOLDS(s->ledger.touched.count == 0, "ledger: not settled");
     HOLDS(!s->journal.open && s->journal.last == NULL, "journal: open");
-    for (uint32_t i = 0; i < s->ledger.dirty.count; i++)
-        HOLDS(s->ledger.dirty.list[i]->dirty == i + 1, "ledger: place of a dirty record");
-    return NULL;
+    return places_are_right(&s->ledger.lasting) && places_are_right(&s->ledger.fleeting)
+               ? NULL
+               : "ledger: place of a dirty record";
 }
 
 const char *state_check(const struct state *s)

@@ -45,7 +45,8 @@ void ledger_release(struct ledger *l)
 {
     ledger_forget_removed(l);
     free(l->touched.list);
-    free(l->dirty.list);
+    free(l->lasting.list);
+    free(l->fleeting.list);
     buffer_release(&l->scratch);
 }
 
@@ -84,9 +85,25 @@ static void untouch(struct ledger *l, struct record *r)
     r->touched = 0;
 }
 
+static bool is_fleeting(const struct record *r)
+{
+    return r->kind == RECORD_ANSWER || r->kind == RECORD_SESSION || r->kind == RECORD_META;
+}
+
+static struct ledger_list *dirty_of(struct ledger *l, const struct record *r)
+{
+    return is_fleeting(r) ? &l->fleeting : &l->lasting;
+}
+
+static void make_dirty(struct ledger *l, struct record *r)
+{
+    if (r->dirty == 0)
+        r->dirty = list_add(dirty_of(l, r), r) & 0xfffffffu;
+}
+
 static void undirty(struct ledger *l, struct record *r)
 {
-    struct record *moved = list_take_out(&l->dirty, r->dirty);
+    struct record *moved = list_take_out(dirty_of(l, r), r->dirty);
     if (moved != NULL)
         moved->dirty = r->dirty;
     r->dirty = 0;
@@ -170,8 +187,7 @@ static void settle(struct state *s, struct record *r)
     record_put_value(s, r, &l->scratch);
     hash_scratch(l, r->hash);
     count_in(l, r);
-    if (r->dirty == 0)
-        r->dirty = list_add(&l->dirty, r) & 0xfffffffu;
+    make_dirty(l, r);
 }
 
 void ledger_settle(struct state *s)
@@ -202,13 +218,19 @@ void ledger_loaded(struct ledger *l, struct record *r, struct slice key, struct 
     r->stored = 1;
 }
 
+static void clean_list(struct ledger_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        list->list[i]->dirty = 0;
+        list->list[i]->stored = 1;
+    }
+    list->count = 0;
+}
+
 void ledger_clean(struct ledger *l)
 {
-    for (uint32_t i = 0; i < l->dirty.count; i++) {
-        l->dirty.list[i]->dirty = 0;
-        l->dirty.list[i]->stored = 1;
-    }
-    l->dirty.count = 0;
+    clean_list(&l->lasting);
+    clean_list(&l->fleeting);
     ledger_forget_removed(l);
 }
 
@@ -225,17 +247,24 @@ static int compare_changes(const void *key, const struct avl_node *node)
                          container_of(node, struct change, by_key)->key);
 }
 
+static size_t gather_list(const struct state *s, const struct ledger_list *list,
+                          struct change *changes, struct buffer *keys)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        size_t start = keys->length;
+        record_put_key(s, list->list[i], keys);
+        changes[i].key.length = keys->length - start;
+        changes[i].record = list->list[i];
+    }
+    return list->count;
+}
+
 /* Fills changes, whose keys are put behind each other in *keys. */
 static void gather(const struct state *s, struct change *changes, struct buffer *keys)
 {
     const struct ledger *l = &s->ledger;
-    size_t n = 0, at = 0;
-    for (; n < l->dirty.count; n++) {
-        size_t start = keys->length;
-        record_put_key(s, l->dirty.list[n], keys);
-        changes[n].key.length = keys->length - start;
-        changes[n].record = l->dirty.list[n];
-    }
+    size_t n = gather_list(s, &l->lasting, changes, keys), at = 0;
+    n += gather_list(s, &l->fleeting, changes + n, keys);
     /* The buffer moved while it grew, so the keys are pointed at now. */
     for (size_t i = 0; i < n; i++) {
         changes[i].key.data = keys->data + at;
@@ -247,7 +276,7 @@ static void gather(const struct state *s, struct change *changes, struct buffer 
 
 void ledger_changes(const struct state *s, ledger_take *take, void *context)
 {
-    size_t count = s->ledger.dirty.count + s->ledger.removed.count;
+    size_t count = ledger_changes_count(&s->ledger);
     struct change *changes = check_calloc(count, sizeof *changes);
     struct buffer keys = BUFFER_INIT, value = BUFFER_INIT;
     struct avl ordered = AVL_INIT;
@@ -274,7 +303,7 @@ void ledger_changes(const struct state *s, ledger_take *take, void *context)
 
 size_t ledger_changes_count(const struct ledger *l)
 {
-    return l->dirty.count + l->removed.count;
+    return (size_t)l->lasting.count + l->fleeting.count + l->removed.count;
 }
 
 static size_t take_removed(struct ledger *l, ledger_take *take, void *context)
@@ -287,10 +316,21 @@ static size_t take_removed(struct ledger *l, ledger_take *take, void *context)
     return length;
 }
 
+/* What changes all the time comes last: taken earlier it would have to be taken
+ * again. Of the rest, each in its turn: the place of one that was taken goes to the
+ * latest change, which then waits for all others. */
+static struct record *next_dirty(struct ledger *l)
+{
+    struct ledger_list *list = l->lasting.count > 0 ? &l->lasting : &l->fleeting;
+    if (l->hand >= list->count)
+        l->hand = 0;
+    return list->list[l->hand++];
+}
+
 static size_t take_dirty(struct state *s, struct buffer *value, ledger_take *take, void *context)
 {
     struct ledger *l = &s->ledger;
-    struct record *r = l->dirty.list[l->dirty.count - 1];
+    struct record *r = next_dirty(l);
     buffer_clear(&l->scratch);
     record_put_key(s, r, &l->scratch);
     buffer_clear(value);
@@ -311,7 +351,7 @@ void ledger_take_changes(struct state *s, size_t bytes, ledger_take *take, void 
     /* What was removed first: a key that comes back is put later than it is removed. */
     while (l->removed.count > 0 && taken < bytes)
         taken += take_removed(l, take, context);
-    while (l->dirty.count > 0 && taken < bytes)
+    while (l->lasting.count + l->fleeting.count > 0 && taken < bytes)
         taken += take_dirty(s, &value, take, context);
     buffer_release(&value);
 }
@@ -319,6 +359,5 @@ void ledger_take_changes(struct state *s, size_t bytes, ledger_take *take, void 
 void ledger_unclean(struct ledger *l, struct record *r)
 {
     r->stored = 0;
-    if (r->dirty == 0)
-        r->dirty = list_add(&l->dirty, r) & 0xfffffffu;
+    make_dirty(l, r);
 }

@@ -27,7 +27,10 @@ struct ledger_list {
 struct ledger {
     uint64_t hash[2];
     struct ledger_list touched;
-    struct ledger_list dirty;
+    /* Dirty. Fleeting are answers, sessions and the counters: with each command of a
+       session they change, or come and go. */
+    struct ledger_list lasting, fleeting;
+    uint32_t hand;         /* where the next piece begins, among the one or the other */
     struct avl removed;    /* of struct ledger_removed, by key */
     struct buffer scratch; /* for encodings */
 };

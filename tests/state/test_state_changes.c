@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordd/state/record.h"
 #include "libcoord/base/avl.h"
 #include "libcoord/base/check.h"
 #include "tests/state/lab.h"
@@ -137,6 +138,48 @@ static void test_state_changes__a_piece_ends_where_it_was_asked_to(void)
     lab_release(&lab);
 }
 
+struct order {
+    int nodes, contents, fleeting;
+    bool mixed; /* a node came behind an answer, a session or the counters */
+};
+
+static void note_order(void *context, struct slice key, struct slice value)
+{
+    struct order *order = context;
+    (void)value;
+    if (key.data[0] == RECORD_NODE)
+        order->nodes++;
+    if (key.data[0] == RECORD_CONTENT)
+        order->contents++;
+    if (key.data[0] == RECORD_META || key.data[0] == RECORD_SESSION || key.data[0] == RECORD_ANSWER)
+        order->fleeting++;
+    order->mixed |= key.data[0] == RECORD_NODE && order->fleeting > 0;
+}
+
+/* While one node and its writer change between all pieces, each other node is taken in
+ * its turn, and only once; then what changes all the time. */
+static void test_state_changes__the_hot_waits_for_the_cold(void)
+{
+    enum { NODES = 26 };
+    struct lab lab;
+    struct order order = {0};
+    lab_init(&lab);
+    uint64_t one = lab_open(&lab, 1);
+    for (char name = 'a'; name < 'a' + NODES; name++)
+        CU_ASSERT_EQUAL(lab_create(&lab, 0, (const char[]){'/', name, '\0'}, ""), ERR_OK);
+    for (int piece = 0; piece < 4 * NODES && order.fleeting == 0; piece++) {
+        CU_ASSERT_EQUAL(lab_put(&lab, one, "/a", "x"), ERR_OK);
+        for (int record = 0; record < 4; record++) /* of lasting ones a put changes 3 */
+            state_take_changes(lab.state, 1, note_order, &order);
+    }
+    CU_ASSERT(order.nodes > NODES && order.nodes <= NODES + 10);
+    CU_ASSERT(order.contents > 0 && order.contents <= 10);
+    state_take_changes(lab.state, SIZE_MAX, note_order, &order);
+    CU_ASSERT_FALSE(order.mixed);
+    CU_ASSERT(order.fleeting > 2);
+    lab_release(&lab);
+}
+
 static void test_state_changes__unclean_it_is_taken_whole_once_more(void)
 {
     struct lab lab;
@@ -163,6 +206,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST(test_state_changes__pieces_taken_between_batches_are_the_state_once_none_is_left),
         TEST(test_state_changes__a_piece_ends_where_it_was_asked_to),
+        TEST(test_state_changes__the_hot_waits_for_the_cold),
         TEST(test_state_changes__unclean_it_is_taken_whole_once_more),
     };
     return run_suite("state_changes", cases, sizeof cases / sizeof cases[0], argc, argv);
