@@ -11,15 +11,20 @@
 
 /* ---- strings ---- */
 
+struct string {
+    uint32_t number;
+    char text[];
+};
+
 struct history_strings {
-    char **slots;           /* owned, as each text is; open addressing; NULL: free */
+    struct string **slots;  /* owned, as each is; open addressing; NULL: free */
     size_t count, capacity; /* capacity is a power of two */
 };
 
 static size_t slot_of(const struct history_strings *s, const char *text)
 {
     size_t at = hash_bytes(0, slice_of_string(text)) & (s->capacity - 1);
-    while (s->slots[at] != NULL && strcmp(s->slots[at], text) != 0)
+    while (s->slots[at] != NULL && strcmp(s->slots[at]->text, text) != 0)
         at = (at + 1) & (s->capacity - 1);
     return at;
 }
@@ -31,7 +36,7 @@ static void grow_strings(struct history_strings *s)
     s->slots = check_calloc(s->capacity, sizeof(s->slots[0]));
     for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i] != NULL)
-            s->slots[slot_of(s, old.slots[i])] = old.slots[i];
+            s->slots[slot_of(s, old.slots[i]->text)] = old.slots[i];
     free(old.slots);
 }
 
@@ -44,10 +49,30 @@ const char *history_intern(struct history *h, const char *text)
         grow_strings(s);
     size_t at = slot_of(s, text);
     if (s->slots[at] == NULL) {
-        s->slots[at] = check_strdup(text);
-        s->count++;
+        size_t size = strlen(text) + 1;
+        s->slots[at] = check_malloc(sizeof(struct string) + size);
+        s->slots[at]->number = (uint32_t)s->count++;
+        memcpy(s->slots[at]->text, text, size);
     }
-    return s->slots[at];
+    return s->slots[at]->text;
+}
+
+const char *history_known(const struct history *h, const char *text)
+{
+    const struct history_strings *s = h->strings;
+    const struct string *found = s->count == 0 ? NULL : s->slots[slot_of(s, text)];
+    return found == NULL ? NULL : found->text;
+}
+
+uint32_t history_number(const char *own)
+{
+    const struct string *s = (const void *)(own - offsetof(struct string, text));
+    return s->number;
+}
+
+size_t history_strings_count(const struct history *h)
+{
+    return h->strings->count;
 }
 
 static void clear_strings(struct history_strings *s)

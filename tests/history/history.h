@@ -222,6 +222,11 @@ void history_session(struct history *h, const struct history_session *session);
 void history_event(struct history *h, const struct history_event *event);
 /* The history's own copy; NULL stays NULL. */
 const char *history_intern(struct history *h, const char *text);
+/* Likewise; NULL: it has none. */
+const char *history_known(const struct history *h, const char *text);
+/* Of such a copy: in the order in which they first came, from 0. */
+uint32_t history_number(const char *own);
+size_t history_strings_count(const struct history *h);
 
 /* What came of a call, as far as the client can know. */
 enum history_outcome {

@@ -1,0 +1,383 @@
+/* search.c - see search.h.
+ *
+ * Depth first: from what has been put in order, and the state of the object after it, each
+ * operation that may be next is tried, which is each that was invoked before the first return of
+ * those that are left (Wing and Gong, 1993). A pair of set and state that came to nothing
+ * once is not tried again (Lowe, 2017). Three rules keep the number of pairs small, and lose no
+ * order that exists:
+ *
+ * 1. One that fits and changes no state is put next at once, without an alternative: in any
+ *    order that exists it could be moved here.
+ * 2. One that need not have happened is put only where the next makes a difference of it: where
+ *    the next would not fit, or leave another state, without it, and with it afterwards.
+ *    Else it could be moved behind the next, or left out.
+ * 3. Those that must be in the order are tried before those that need not.
+ *
+ * Sets are known by the exclusive or of random 128-bit numbers, one for each member: two that are
+ * different are taken for the same once in 2^128 pairs. */
+#include "tests/history/search.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcoord/base/check.h"
+#include "libcoord/base/hash.h"
+#include "libcoord/base/prng.h"
+
+struct set_hash {
+    uint64_t a, b;
+};
+
+/* An invocation or return in the list of those that must be put and are not yet. */
+struct end {
+    int64_t at_ns;
+    uint32_t op;
+    bool is_return;
+    uint32_t before, after; /* in the list; 0 is its head */
+};
+
+struct frame {
+    struct search_state state;
+    struct search_state earlier; /* before the last, if that was one that need not be */
+    uint32_t pending;            /* the last + 1, if it was such; 0: it was not */
+    uint32_t put;                /* by which this frame was reached; its op + 1 */
+    uint32_t next;               /* the end to try next; 0: those that need not are tried */
+    uint32_t next_optional;
+    bool forced; /* rule 1: there is nothing else to try */
+};
+
+struct searcher {
+    const struct search_object *object;
+    struct search_op *ops; /* those that must be put first, by invocation; then the others */
+    uint32_t count, must;
+    struct end *ends;       /* owned; from 1 */
+    uint32_t *ends_of;      /* owned; of each that must be: its invocation's end */
+    uint32_t *return_of;    /* owned */
+    bool *taken;            /* owned; of those that need not be */
+    struct set_hash *names; /* owned; of each op */
+    struct set_hash set;
+    struct set_hash *memo; /* owned; open addressing; {0, 0}: free */
+    size_t memo_count, memo_capacity;
+    struct frame *frames; /* owned */
+    uint32_t depth, put, best;
+    struct search_outcome *out;
+};
+
+/* ---- the list ---- */
+
+static int by_time(const void *left, const void *right)
+{
+    const struct end *a = left, *b = right;
+    if (a->at_ns != b->at_ns)
+        return a->at_ns < b->at_ns ? -1 : 1;
+    if (a->is_return != b->is_return)
+        return a->is_return ? 1 : -1; /* at the same moment: they overlap */
+    return a->op < b->op ? -1 : a->op > b->op;
+}
+
+static void make_list(struct searcher *s)
+{
+    uint32_t count = 2 * s->must;
+    s->ends = check_calloc(count + 1, sizeof(s->ends[0]));
+    s->ends_of = check_calloc(s->must + 1, sizeof(s->ends_of[0]));
+    s->return_of = check_calloc(s->must + 1, sizeof(s->return_of[0]));
+    for (uint32_t i = 0; i < s->must; i++) {
+        s->ends[1 + 2 * i] = (struct end){s->ops[i].invoked_ns, i, false, 0, 0};
+        s->ends[2 + 2 * i] = (struct end){s->ops[i].returned_ns, i, true, 0, 0};
+    }
+    qsort(s->ends + 1, count, sizeof(s->ends[0]), by_time);
+    for (uint32_t i = 0; i <= count; i++) {
+        s->ends[i].before = i == 0 ? count : i - 1;
+        s->ends[i].after = i == count ? 0 : i + 1;
+        if (i > 0)
+            (s->ends[i].is_return ? s->return_of : s->ends_of)[s->ends[i].op] = i;
+    }
+}
+
+static void unlink_end(struct searcher *s, uint32_t at)
+{
+    struct end *e = &s->ends[at];
+    s->ends[e->before].after = e->after;
+    s->ends[e->after].before = e->before;
+}
+
+static void link_end(struct searcher *s, uint32_t at)
+{
+    struct end *e = &s->ends[at];
+    s->ends[e->before].after = at;
+    s->ends[e->after].before = at;
+}
+
+static void name(struct searcher *s, uint32_t op)
+{
+    s->set.a ^= s->names[op].a;
+    s->set.b ^= s->names[op].b;
+}
+
+static void take(struct searcher *s, uint32_t op)
+{
+    name(s, op);
+    if (op >= s->must) {
+        s->taken[op - s->must] = true;
+        return;
+    }
+    unlink_end(s, s->ends_of[op]);
+    unlink_end(s, s->return_of[op]);
+    s->put++;
+}
+
+static void give_back(struct searcher *s, uint32_t op)
+{
+    name(s, op);
+    if (op >= s->must) {
+        s->taken[op - s->must] = false;
+        return;
+    }
+    link_end(s, s->return_of[op]);
+    link_end(s, s->ends_of[op]);
+    s->put--;
+}
+
+/* ---- the memo ---- */
+
+static bool is_same(struct set_hash x, struct set_hash y)
+{
+    return x.a == y.a && x.b == y.b;
+}
+
+static struct set_hash *slot_of(struct set_hash *memo, size_t capacity, struct set_hash key)
+{
+    size_t at = key.a & (capacity - 1);
+    while ((memo[at].a | memo[at].b) != 0 && !is_same(memo[at], key))
+        at = (at + 1) & (capacity - 1);
+    return &memo[at];
+}
+
+static void grow_memo(struct searcher *s)
+{
+    size_t capacity = s->memo_capacity == 0 ? 256 : 2 * s->memo_capacity;
+    struct set_hash *memo = check_calloc(capacity, sizeof(memo[0]));
+    for (size_t i = 0; i < s->memo_capacity; i++)
+        if ((s->memo[i].a | s->memo[i].b) != 0)
+            *slot_of(memo, capacity, s->memo[i]) = s->memo[i];
+    free(s->memo);
+    s->memo = memo;
+    s->memo_capacity = capacity;
+}
+
+static struct slice bytes_of(const struct search_state *state)
+{
+    return slice_of(state->bytes, sizeof(state->bytes));
+}
+
+/* False: it was there, or there is no room. */
+static bool remember(struct searcher *s, const struct frame *f)
+{
+    struct set_hash key = s->set;
+    key.a ^= hash_bytes(1, bytes_of(&f->state));
+    key.b ^= hash_bytes(2, bytes_of(&f->state));
+    if (f->pending != 0) {
+        key.a += hash_bytes(3 + f->pending, bytes_of(&f->earlier));
+        key.b += hash_bytes(4 + f->pending, bytes_of(&f->earlier));
+    }
+    if (2 * (s->memo_count + 1) > s->memo_capacity)
+        grow_memo(s);
+    struct set_hash *slot = slot_of(s->memo, s->memo_capacity, key);
+    if (is_same(*slot, key))
+        return false;
+    if (s->memo_count == HISTORY_SEARCH_MEMO_MAX) {
+        s->out->result = SEARCH_GAVE_UP;
+        return false;
+    }
+    *slot = key;
+    s->memo_count++;
+    return true;
+}
+
+/* ---- the search ---- */
+
+static bool step(struct searcher *s, uint32_t op, const struct search_state *from,
+                 struct search_state *ret)
+{
+    s->out->steps++;
+    return s->object->step(s->object->context, &s->ops[op], from, ret);
+}
+
+static bool is_equal(const struct search_state *a, const struct search_state *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* Rule 2, of `op`, which leaves `after`. */
+static bool makes_no_difference(struct searcher *s, const struct frame *f, uint32_t op,
+                                const struct search_state *after)
+{
+    struct search_state without, swapped;
+    if (f->pending == 0 || !step(s, op, &f->earlier, &without))
+        return false;
+    return is_equal(&without, after) ||
+           (step(s, f->pending - 1, &without, &swapped) && is_equal(&swapped, after));
+}
+
+static void push(struct searcher *s, uint32_t op, const struct search_state *state)
+{
+    struct frame *from = &s->frames[s->depth++], *to = &s->frames[s->depth];
+    take(s, op);
+    *to = (struct frame){.state = *state, .put = op + 1, .next = s->ends[0].after};
+    if (op >= s->must) {
+        to->earlier = from->state;
+        to->pending = op + 1;
+    }
+    if (s->put > s->best || s->out->stuck == NULL) {
+        s->best = s->put;
+        uint32_t at = s->ends[0].after;
+        while (at != 0 && !s->ends[at].is_return)
+            at = s->ends[at].after;
+        s->out->stuck = at == 0 ? NULL : &s->ops[s->ends[at].op];
+    }
+}
+
+/* Rule 1. False: there is none such. */
+static bool push_forced(struct searcher *s, struct frame *f)
+{
+    struct search_state after;
+    for (uint32_t at = s->ends[0].after; at != 0 && !s->ends[at].is_return;
+         at = s->ends[at].after) {
+        uint32_t op = s->ends[at].op;
+        if (!step(s, op, &f->state, &after) || !is_equal(&f->state, &after) ||
+            makes_no_difference(s, f, op, &after))
+            continue;
+        f->forced = true;
+        push(s, op, &after);
+        return true;
+    }
+    return false;
+}
+
+static bool push_next(struct searcher *s, struct frame *f)
+{
+    struct search_state after;
+    while (f->next != 0 && !s->ends[f->next].is_return) {
+        uint32_t op = s->ends[f->next].op;
+        f->next = s->ends[f->next].after;
+        if (step(s, op, &f->state, &after) && !makes_no_difference(s, f, op, &after)) {
+            push(s, op, &after);
+            return true;
+        }
+    }
+    /* It is the first return, and stays so while this frame stands. */
+    int64_t until_ns = f->next == 0 ? HISTORY_NEVER : s->ends[f->next].at_ns;
+    while (s->must + f->next_optional < s->count) {
+        uint32_t op = s->must + f->next_optional;
+        if (s->ops[op].invoked_ns > until_ns)
+            return false;
+        f->next_optional++;
+        if (!s->taken[op - s->must] && step(s, op, &f->state, &after) &&
+            !is_equal(&f->state, &after) && !makes_no_difference(s, f, op, &after)) {
+            push(s, op, &after);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void run(struct searcher *s, uint64_t steps_max)
+{
+    bool fresh = true;
+    s->frames[0] = (struct frame){.state = s->object->start, .next = s->ends[0].after};
+    for (;;) {
+        struct frame *f = &s->frames[s->depth];
+        if (s->ends[0].after == 0) {
+            s->out->result = SEARCH_FOUND;
+            return;
+        }
+        if (s->out->result == SEARCH_GAVE_UP || s->out->steps > steps_max) {
+            s->out->result = SEARCH_GAVE_UP;
+            return;
+        }
+        bool dead = f->forced || (fresh && !remember(s, f));
+        if (!dead && ((fresh && push_forced(s, f)) || push_next(s, f))) {
+            fresh = true;
+            continue;
+        }
+        if (s->depth == 0)
+            return;
+        give_back(s, f->put - 1);
+        s->depth--;
+        fresh = false;
+    }
+}
+
+static int by_invocation(const void *left, const void *right)
+{
+    const struct search_op *a = left, *b = right;
+    bool x = a->returned_ns == HISTORY_NEVER, y = b->returned_ns == HISTORY_NEVER;
+    if (x != y)
+        return x ? 1 : -1;
+    if (a->invoked_ns != b->invoked_ns)
+        return a->invoked_ns < b->invoked_ns ? -1 : 1;
+    if (a->call != b->call)
+        return a->call < b->call ? -1 : 1;
+    return a->what < b->what ? -1 : a->what > b->what;
+}
+
+void search(const struct search_object *o, struct search_op *ops, size_t count, uint64_t steps_max,
+            struct search_outcome *ret)
+{
+    struct searcher s = {.object = o, .ops = ops, .count = (uint32_t)count, .out = ret};
+    struct prng random;
+    memset(ret, 0, sizeof(*ret));
+    ret->result = SEARCH_NONE;
+    CHECK(count < UINT32_MAX / 2);
+    qsort(ops, count, sizeof(ops[0]), by_invocation);
+    while (s.must < s.count && ops[s.must].returned_ns != HISTORY_NEVER)
+        s.must++;
+    make_list(&s);
+    s.taken = check_calloc(count + 1, sizeof(s.taken[0]));
+    s.names = check_calloc(count + 1, sizeof(s.names[0]));
+    s.frames = check_calloc(count + 1, sizeof(s.frames[0]));
+    prng_init(&random, 1);
+    for (size_t i = 0; i < count; i++)
+        s.names[i] = (struct set_hash){prng_next(&random), prng_next(&random)};
+    run(&s, steps_max);
+    if (ret->result == SEARCH_NONE && o->crowded != NULL && *o->crowded)
+        ret->result = SEARCH_GAVE_UP;
+    free(s.ends);
+    free(s.ends_of);
+    free(s.return_of);
+    free(s.taken);
+    free(s.names);
+    free(s.memo);
+    free(s.frames);
+}
+
+void search_judge(struct history_report *r, const struct search_object *o, struct search_op *ops,
+                  size_t count, const char *path, const char *what)
+{
+    struct search_outcome out;
+    char text[HISTORY_NAME_BYTES];
+    search(o, ops, count, r->search_steps_max, &out);
+    r->searched++;
+    r->judged[HISTORY_BY_SEARCH] += count;
+    r->search_steps += out.steps;
+    if (out.result == SEARCH_GAVE_UP)
+        r->gave_up++;
+    if (out.result != SEARCH_NONE)
+        return;
+    history_anomaly(
+        r, HISTORY_BY_SEARCH,
+        "%.100s%s: no order of the calls fits what they told; as far as one goes, what "
+        "must be next and cannot is %s: %s%s%.64s",
+        path, what, out.stuck == NULL ? "nothing" : history_call_name(out.stuck->call, text),
+        out.stuck == NULL ? "" : err_name(out.stuck->call->error),
+        out.stuck != NULL && out.stuck->call->told.value != NULL ? ", value " : "",
+        out.stuck != NULL && out.stuck->call->told.value != NULL ? out.stuck->call->told.value
+                                                                 : "");
+}
+
+void history_search(const struct history *h, struct history_report *r)
+{
+    search_nodes(h, r);
+    search_locks(h, r);
+}
