@@ -104,6 +104,9 @@ uint32_t paxos_leader(const struct paxos *p); /* member id, 0: unknown */
 /* That leader is another, and said within the time of a lease that a quorum answers
  * it. A stopping replica follows nobody. */
 bool paxos_follows(const struct paxos *p, int64_t now_ns);
+/* To which slot a leader counts another member to hold what it proposed; 0 if this one
+ * does not lead. */
+uint64_t paxos_counted(const struct paxos *p, uint32_t member);
 /* Leads, and its barrier is applied. */
 bool paxos_established(const struct paxos *p);
 /* ... and its lease is valid: what is applied is the present. */

@@ -45,6 +45,13 @@ bool paxos_follows(const struct paxos *p, int64_t now_ns)
            !p->stopped;
 }
 
+uint64_t paxos_counted(const struct paxos *p, uint32_t member)
+{
+    int index = membership_index(&p->membership, member);
+
+    return p->role == PAXOS_LEADER && index >= 0 ? p->leader.peers[index].held : 0;
+}
+
 bool paxos_established(const struct paxos *p)
 {
     return p->role == PAXOS_LEADER && p->leader.established;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordd/paxos/paxos.h"
 #include "libcoord/base/check.h"
 #include "tests/sim/check_lease.h"
 #include "tests/sim/check_reply.h"
@@ -378,6 +379,9 @@ static void look(struct server *n)
     uint64_t floor_before = n->view.floor;
     replica_view(n->replica, clock_local(&n->clock, s->now_ns), &n->view);
     truth_view(&s->truth, n->id, &n->view);
+    for (uint32_t i = 0; i < s->swarm.members; i++)
+        truth_counted(&s->truth, n->id, n->view.ballot, s->servers[i].id,
+                      paxos_counted(replica_paxos(n->replica), s->servers[i].id));
     check_lease(s, n);
     if (n->view.floor > floor_before && n->view.floor == n->view.checkpoint)
         s->journal.counts[COUNT_TRANSFERS]++;

@@ -187,6 +187,31 @@ static void test_truth__applying_what_is_not_chosen_is_found(void)
     end(&c);
 }
 
+static void test_truth__counting_what_is_of_another_ballot_is_found(void)
+{
+    static struct court c;
+    begin(&c);
+    accept(&c, 1, 10, 1, "a");
+    truth_counted(&c.truth, 2, 10, 1, 1);
+    CU_ASSERT_FALSE(fails(&c));
+    truth_counted(&c.truth, 2, 20, 1, 1);
+    CU_ASSERT_TRUE(fails(&c));
+    end(&c);
+}
+
+static void test_truth__counting_what_is_chosen_is_right_in_any_ballot(void)
+{
+    static struct court c;
+    begin(&c);
+    for (uint32_t id = 1; id <= 3; id++)
+        accept(&c, id, 10, 1, "a");
+    truth_counted(&c.truth, 2, 20, 4, 1);
+    CU_ASSERT_FALSE(fails(&c));
+    truth_counted(&c.truth, 2, 20, 4, 2);
+    CU_ASSERT_TRUE(fails(&c));
+    end(&c);
+}
+
 static void test_truth__states_that_differ_after_one_slot_are_found(void)
 {
     static struct court c;
@@ -336,6 +361,8 @@ int main(int argc, char **argv)
         TEST(test_truth__a_chosen_value_may_be_written_below_the_promise),
         TEST(test_truth__a_promise_taken_back_is_found),
         TEST(test_truth__applying_what_is_not_chosen_is_found),
+        TEST(test_truth__counting_what_is_of_another_ballot_is_found),
+        TEST(test_truth__counting_what_is_chosen_is_right_in_any_ballot),
         TEST(test_truth__states_that_differ_after_one_slot_are_found),
         TEST(test_said__accepted_needs_rows_of_its_ballot),
         TEST(test_said__a_row_of_an_older_ballot_does_not_count),

@@ -181,3 +181,23 @@ void truth_view(struct truth *t, uint32_t id, const struct replica_view *view)
                      " (revisions %" PRIu64 " and %" PRIu64 ")",
                      id, view->applied, view->revision, s->revision);
 }
+
+/* T8. Below the prefix it is the chosen value, in whatever ballot. */
+void truth_counted(struct truth *t, uint32_t leader, uint64_t ballot, uint32_t member,
+                   uint64_t through)
+{
+    for (uint64_t slot = t->prefix + 1; slot <= through; slot++) {
+        const struct truth_slot *s = slot <= t->slots_count ? &t->slots[slot - 1] : NULL;
+        uint32_t holders_mask = 0;
+        for (uint32_t i = 0; s != NULL && i < s->claims_count; i++)
+            if (s->claims[i].ballot == ballot)
+                holders_mask = s->claims[i].members_mask;
+        if ((s != NULL && s->chosen) || (holders_mask >> member & 1) != 0)
+            continue;
+        journal_fail(t->journal, VERDICT_SAFETY,
+                     "leader %" PRIu32 " counts slots to %" PRIu64 " in ballot %" PRIu64
+                     " as held by member %" PRIu32 ", which never had slot %" PRIu64 " of it",
+                     leader, through, ballot, member, slot);
+        return;
+    }
+}

@@ -11,7 +11,9 @@
  *       below a durable promise, unless its value is the chosen one;
  *   T4  the promise and the longest lease on a disk never fall;
  *   T5  equal applied slot, equal state hash and revision;
- *   T6  a message says no more than what its sender's disk holds (said.c).
+ *   T6  a message says no more than what its sender's disk holds (said.c);
+ *   T8  what a leader counts another to hold in its ballot is chosen, or was on that
+ *       one's disk in that ballot.
  *
  * A broken rule is reported through journal_fail as a safety failure. */
 #ifndef TESTS_SIM_TRUTH_H
@@ -61,5 +63,8 @@ bool truth_is_chosen(const struct truth *t, uint64_t slot, uint64_t value_hash);
 
 /* What a replica shows of itself after a step. */
 void truth_view(struct truth *t, uint32_t id, const struct replica_view *view);
+/* A leader counts slots to `through` as held by `member` in its ballot. */
+void truth_counted(struct truth *t, uint32_t leader, uint64_t ballot, uint32_t member,
+                   uint64_t through);
 
 #endif
