@@ -124,6 +124,7 @@ struct client_session {
 
     struct client_endpoint endpoints[CLIENT_SESSION_ENDPOINTS_MAX];
     uint32_t endpoints_count, current;
+    uint32_t turn; /* the endpoint that was tried last of itself, not for a redirect */
     enum client_link link;
     uint64_t link_number;
     int64_t link_since_ns;    /* CONNECT */

@@ -38,7 +38,7 @@ void client_link_init(struct client_session *s, const struct client_session_conf
         endpoint_set(&s->endpoints[i], config->endpoints[i], false);
     }
     s->endpoints_count = config->endpoints_count;
-    s->current = (uint32_t)prng_below(&s->prng, s->endpoints_count);
+    s->current = s->turn = (uint32_t)prng_below(&s->prng, s->endpoints_count);
     s->link = CLIENT_LINK_NONE;
     s->backoff_ms = 2 * CLIENT_SESSION_BACKOFF_MIN_MS;
     s->begin_timeout_ms = CLIENT_SESSION_BEGIN_TIMEOUT_MS;
@@ -74,20 +74,27 @@ static void pause(struct client_session *s)
         s->backoff_ms = CLIENT_SESSION_BACKOFF_MAX_MS;
 }
 
+static void connect_in_turn(struct client_session *s, uint32_t endpoint)
+{
+    s->turn = endpoint;
+    connect_to(s, endpoint);
+}
+
 /* The next server in turn that is not to be avoided; with `any`, the next one if
- * all are. */
+ * all are. Wherever redirects led in between: else two servers that know no better
+ * than to name each other would be all that is ever asked. */
 static bool connect_next(struct client_session *s, bool any)
 {
     CHECK(s->endpoints_count > 0);
     for (uint32_t i = 1; i <= s->endpoints_count; i++) {
-        uint32_t next = (s->current + i) % s->endpoints_count;
+        uint32_t next = (s->turn + i) % s->endpoints_count;
         if (s->endpoints[next].avoid_until_ns <= s->now_ns) {
-            connect_to(s, next);
+            connect_in_turn(s, next);
             return true;
         }
     }
     if (any)
-        connect_to(s, (s->current + 1) % s->endpoints_count);
+        connect_in_turn(s, (s->turn + 1) % s->endpoints_count);
     return any;
 }
 
@@ -195,6 +202,7 @@ void client_link_up(struct client_session *s)
 void client_link_attached(struct client_session *s)
 {
     s->link = CLIENT_LINK_ATTACHED;
+    s->turn = s->current;
     s->tried_count = 0;
     s->redirects_count = 0;
     s->backoff_ms = 2 * CLIENT_SESSION_BACKOFF_MIN_MS;

@@ -100,6 +100,29 @@ static void test_session_patience__one_that_was_slow_is_found_again_in_time(void
     bench_release(b);
 }
 
+/* Two servers are cut off from the others: one still names the other, which knows
+ * nobody. Before long the third is asked, whatever the two say. */
+static void test_session_patience__two_that_know_no_better_are_not_all_that_is_asked(void)
+{
+    for (int i = 0; i < 2; i++) {
+        const char *names = i == 0 ? "a:1" : "b:1", *named = i == 0 ? "b:1" : "a:1";
+        int others = 0;
+        bench_init(b);
+        for (uint64_t link = 0; others < 20; bench_wait_ms(b, 1)) {
+            if (b->link == link)
+                continue;
+            link = b->link;
+            bench_up(b);
+            if (b->address[0] == 'c' && others > 1)
+                break;
+            others++;
+            bench_redirect(b, b->address[0] == names[0] ? named : "");
+        }
+        CU_ASSERT(others < 20);
+        bench_release(b);
+    }
+}
+
 static void test_session_patience__with_a_long_lease_it_is_what_it_is_at_most(void)
 {
     bench_open(b);
@@ -116,6 +139,7 @@ int main(int argc, char **argv)
         TEST(test_session_patience__a_silent_server_is_left_after_a_sixth_of_a_short_lease),
         TEST(test_session_patience__a_leader_that_stops_brings_no_jeopardy),
         TEST(test_session_patience__one_that_was_slow_is_found_again_in_time),
+        TEST(test_session_patience__two_that_know_no_better_are_not_all_that_is_asked),
         TEST(test_session_patience__with_a_long_lease_it_is_what_it_is_at_most),
     };
     return run_suite("session_patience", cases, sizeof cases / sizeof cases[0], argc, argv);
