@@ -75,7 +75,7 @@ class Pause(unittest.TestCase):
         self.assertEqual(self.cell.ctl("get", "/from-old").returncode, 1)
         self.assertEqual(self.cell.leader().id, new.id)
 
-    def test_its_reads_are_never_older_than_what_others_were_told(self):
+    def test_case_04__its_reads_are_never_older_than_what_others_were_told(self):
         for number in range(3):
             old = self.cell.leader()
             self.cell.ok("put", "/r", f"old {number}")

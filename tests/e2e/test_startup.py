@@ -227,7 +227,7 @@ class Strangers(unittest.TestCase):
 
 
 class Forgetful(unittest.TestCase):
-    def test_a_directory_made_anew_has_no_vote(self):
+    def test_case_16__a_directory_made_anew_has_no_vote(self):
         own = self.enterContext(cell.Cell())
         victim = next(s for s in own.servers if s is not own.leader())
         victim.kill()

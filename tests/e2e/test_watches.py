@@ -83,7 +83,7 @@ class Watches(unittest.TestCase):
             if counted[watcher + "_resyncs"] == 0:
                 self.assertEqual(counted[watcher], counted["written"])
 
-    def test_a_thousand_watches_outlive_the_leader(self):
+    def test_case_14__a_thousand_watches_outlive_the_leader(self):
         nodes, rounds = 4, 4
         leader = self.cell.leader()
         running = self.begin(FOLDERS, nodes, rounds)
@@ -105,7 +105,7 @@ class Watches(unittest.TestCase):
         stream.send(wire.message((4, wire.message((3, watch), (5, 1)))))
         stream.wait_messages(2)
 
-    def test_a_reader_that_does_not_read_costs_only_itself(self):
+    def test_case_22__a_reader_that_does_not_read_costs_only_itself(self):
         with wire.Stream(self.cell.leader().address, wire.SESSION) as stream:
             self.watch_tree(stream)
             stream.running.signal(signal.SIGSTOP)

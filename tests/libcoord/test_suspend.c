@@ -33,7 +33,7 @@ static coord_client *open_client(void)
 }
 
 /* No KeepAlive was missed, and for any other clock no time has passed. */
-static void test_suspend__counts_against_the_lease(void)
+static void test_case_21__the_time_of_a_suspended_machine_counts(void)
 {
     coord_client *client = open_client();
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
@@ -60,7 +60,7 @@ static void test_suspend__counts_against_the_lease(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        TEST(test_suspend__counts_against_the_lease),
+        TEST(test_case_21__the_time_of_a_suspended_machine_counts),
     };
     if (!cell_start(&cell))
         return EXIT_FAILURE;

@@ -9,8 +9,6 @@
 #include "libcoord/base/hash.h"
 #include "libcoord/base/units.h"
 
-static void step(struct cluster *c, int i, struct paxos_event *e);
-
 static uint64_t hash_of(uint32_t kind, struct slice value)
 {
     return hash_bytes(kind, value);
@@ -46,14 +44,14 @@ static void sync_disk(struct cluster *c, int i)
         for (int k = 0; k < m->waiting_count; k++)
             blob_unref(m->waiting[k].entry.value);
         m->waiting_count = 0;
-        step(c, i, &e);
+        cluster_step(c, i, &e);
         return;
     }
     for (int k = 0; k < m->waiting_count; k++)
         write_down(m, &m->waiting[k]);
     e.sequence = m->waiting[m->waiting_count - 1].sequence;
     m->waiting_count = 0;
-    step(c, i, &e);
+    cluster_step(c, i, &e);
 }
 
 static void take_chosen(struct cluster *c, int i, struct paxos_effects *out)
@@ -112,11 +110,11 @@ static void answer_reads(struct cluster *c, int i, const struct paxos_effects *o
 
         e.entries = &c->machines[i].log[out->reads[k].first_slot - 1];
         e.entries_count = (uint32_t)(out->reads[k].last_slot - out->reads[k].first_slot + 1);
-        step(c, i, &e);
+        cluster_step(c, i, &e);
     }
 }
 
-static void step(struct cluster *c, int i, struct paxos_event *e)
+void cluster_step(struct cluster *c, int i, struct paxos_event *e)
 {
     struct machine *m = &c->machines[i];
     struct paxos_effects out;
@@ -139,7 +137,7 @@ static void links(struct cluster *c, int i, int other, bool up)
 {
     struct paxos_event e = {.kind = PAXOS_EVENT_LINK, .from = (uint32_t)other + 1, .up = up};
 
-    step(c, i, &e);
+    cluster_step(c, i, &e);
 }
 
 void cluster_start(struct cluster *c, int i)
@@ -166,7 +164,7 @@ void cluster_start(struct cluster *c, int i)
     }
     paxos_effects_release(&out);
     paxos_loaded(m->paxos, c->now_ns);
-    step(c, i, &e);
+    cluster_step(c, i, &e);
     for (int k = 0; k < c->count; k++) {
         if (k == i || c->machines[k].paxos == NULL)
             continue;
@@ -262,7 +260,7 @@ void cluster_feed(struct cluster *c, int from, int to, const struct message *m)
                             .incarnation = c->machines[from].incarnation,
                             .message = m};
 
-    step(c, to, &e);
+    cluster_step(c, to, &e);
 }
 
 static void deliver_all(struct cluster *c)
@@ -277,6 +275,11 @@ static void deliver_all(struct cluster *c)
         bool cut = (c->machines[l->from].cut_mask >> l->to & 1) != 0 ||
                    (c->machines[l->to].cut_mask >> l->from & 1) != 0;
 
+        if (c->machines[l->to].paused) {
+            CHECK(c->letters_count < CLUSTER_QUEUE_MAX);
+            c->letters[c->letters_count++] = *l;
+            continue;
+        }
         if (!cut && (c->intercept == NULL || !c->intercept(c, l)))
             cluster_feed(c, l->from, l->to, &l->message);
         message_release(&l->message);
@@ -291,9 +294,11 @@ void cluster_run(struct cluster *c, int ms)
         for (int i = 0; i < c->count; i++) {
             struct paxos_event e = {.kind = PAXOS_EVENT_TIME};
 
+            if (c->machines[i].paused)
+                continue;
             sync_disk(c, i);
             if (c->machines[i].paxos != NULL && paxos_wake_at(c->machines[i].paxos) <= c->now_ns)
-                step(c, i, &e);
+                cluster_step(c, i, &e);
         }
     }
 }
@@ -317,7 +322,7 @@ bool cluster_propose(struct cluster *c, int i, const char *value)
     if (!paxos_can_propose(c->machines[i].paxos))
         return false;
     e.value = blob_copy(slice_of_string(value));
-    step(c, i, &e);
+    cluster_step(c, i, &e);
     blob_unref(e.value);
     return true;
 }

@@ -17,6 +17,7 @@ struct machine {
     struct paxos *paxos; /* NULL: down */
     bool disk_full;      /* what it hands out finds no space */
     bool disk_stuck;     /* what it hands out does not become durable */
+    bool paused;         /* does nothing, and what is sent to it waits */
     uint32_t cut_mask;   /* members (by index) that it neither hears nor reaches */
     uint64_t incarnation;
     /* the disk */
@@ -60,6 +61,8 @@ bool cluster_propose(struct cluster *c, int i, const char *value);
 /* Whether machine i applied this value. */
 bool cluster_applied(const struct cluster *c, int i, const char *value);
 int cluster_applied_by(const struct cluster *c, const char *value);
+/* Any event, now. */
+void cluster_step(struct cluster *c, int i, struct paxos_event *e);
 /* Feeds one message as if it came from `from`. */
 void cluster_feed(struct cluster *c, int from, int to, const struct message *m);
 

@@ -117,7 +117,7 @@ static void test_paxos__a_leader_whose_disk_is_slow_answers_by_the_others(void)
     cluster_free(c);
 }
 
-static void test_paxos__a_leader_whose_disk_stands_still_steps_down(void)
+static void test_case_20__a_leader_whose_disk_stands_still_steps_down(void)
 {
     struct cluster *c = cluster_new(5);
     int old = leader_of(c);
@@ -255,7 +255,7 @@ static void test_paxos__one_cut_link_does_not_change_the_leader(void)
 }
 
 /* One who lost its disk cannot vote as if it had not. */
-static void test_paxos__a_member_with_another_directory_is_a_stranger(void)
+static void test_case_16__a_member_with_another_directory_is_a_stranger(void)
 {
     struct cluster *c = cluster_new(5);
     int leader = leader_of(c), lost = (leader + 1) % 5;
@@ -456,14 +456,14 @@ static const struct test_case cases[] = {
     TEST(test_paxos__two_leases_never_overlap),
     TEST(test_paxos__a_value_that_a_quorum_holds_survives_its_leader),
     TEST(test_paxos__a_leader_whose_disk_is_slow_answers_by_the_others),
-    TEST(test_paxos__a_leader_whose_disk_stands_still_steps_down),
+    TEST(test_case_20__a_leader_whose_disk_stands_still_steps_down),
     TEST(test_paxos__nothing_is_chosen_while_too_few_disks_work),
     TEST(test_paxos__restarted_replicas_wait_out_the_longest_lease),
     TEST(test_paxos__all_that_was_applied_is_there_after_all_crashed),
     TEST(test_paxos__a_replica_that_was_away_catches_up),
     TEST(test_paxos__a_candidate_that_is_behind_learns_before_it_leads),
     TEST(test_paxos__one_cut_link_does_not_change_the_leader),
-    TEST(test_paxos__a_member_with_another_directory_is_a_stranger),
+    TEST(test_case_16__a_member_with_another_directory_is_a_stranger),
     TEST(test_paxos__lost_messages_cost_time_only),
     TEST(test_paxos__a_leader_that_stops_is_replaced_without_waiting_for_its_lease),
     TEST(test_paxos__only_a_leader_with_a_quorum_is_followed),

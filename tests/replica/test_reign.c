@@ -31,7 +31,7 @@ static void crash_and_lead_again(struct bench *b)
 }
 
 /* However little was left of it; and not a moment more, for who died before. */
-static void test_reign__every_session_has_its_full_lease_once(void)
+static void test_case_23__a_new_leader_gives_each_session_its_full_lease_once(void)
 {
     struct bench *b = bench_new(1);
     struct bench_session s = bench_session(b, 1);
@@ -117,7 +117,7 @@ static void test_reign__a_delay_begins_anew(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        TEST(test_reign__every_session_has_its_full_lease_once),
+        TEST(test_case_23__a_new_leader_gives_each_session_its_full_lease_once),
         TEST(test_reign__a_delay_ends_when_it_is_over),
         TEST(test_reign__a_delay_begins_anew),
     };

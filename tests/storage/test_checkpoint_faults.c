@@ -45,7 +45,7 @@ static struct checkpoint *reopen(struct fixture *f, struct checkpoint *c)
 /* ---- no space ---- */
 
 /* At each write of each checkpoint in turn, some of them with a reader in the way. */
-static void test_checkpoint_faults__a_full_disk_at_any_write_keeps_the_last_one(void)
+static void test_case_19__a_full_disk_at_any_write_keeps_the_last_checkpoint(void)
 {
     struct fixture f;
     struct checkpoint *c = start(&f);
@@ -285,7 +285,7 @@ static void test_checkpoint_faults__a_failing_open_does_no_harm(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        TEST(test_checkpoint_faults__a_full_disk_at_any_write_keeps_the_last_one),
+        TEST(test_case_19__a_full_disk_at_any_write_keeps_the_last_checkpoint),
         TEST(test_checkpoint_faults__a_full_disk_in_a_large_checkpoint_keeps_the_last_one),
         TEST(test_checkpoint_faults__what_a_full_disk_left_is_no_damage_later),
         TEST(test_checkpoint_faults__a_full_disk_is_outlived),

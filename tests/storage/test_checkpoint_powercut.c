@@ -216,7 +216,7 @@ static void prepare(struct fixture *f, const char *vfs)
 }
 
 /* One directory, many lives: each ends at another point, and each in another way. */
-static void test_checkpoint_powercut__it_is_there_as_a_whole_or_not_at_all(void)
+static void test_case_01__a_state_and_its_slot_are_saved_as_one_or_not_at_all(void)
 {
     struct powercut_report report;
     struct told told = {0, 0, 0}, found;
@@ -316,7 +316,7 @@ static void test_checkpoint_powercut__without_sync_it_is_lost(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        TEST(test_checkpoint_powercut__it_is_there_as_a_whole_or_not_at_all),
+        TEST(test_case_01__a_state_and_its_slot_are_saved_as_one_or_not_at_all),
         TEST(test_checkpoint_powercut__a_large_one_is_there_as_a_whole_or_not_at_all),
         TEST(test_checkpoint_powercut__what_opening_found_is_durable),
         TEST(test_checkpoint_powercut__without_sync_it_is_lost),

@@ -47,7 +47,7 @@ static void check_holds(struct store *s, uint64_t last)
 
 /* At each write of each commit in turn. Entries of different lengths, so that
  * what a failed one left reaches beyond the next one's end. */
-static void test_store_faults__a_full_disk_at_any_write_changes_nothing(void)
+static void test_case_19__a_full_disk_at_any_write_changes_nothing(void)
 {
     static const uint32_t sizes[] = {200, 9 * 4096, 5 * 4096, 200, 2 * 4096};
     struct fixture f;
@@ -271,7 +271,7 @@ static void check_given_up(struct store *s)
     CU_ASSERT_EQUAL(store_mark_used(s), STORE_FAILED);
 }
 
-static void test_store_faults__a_failing_sync_is_final(void)
+static void test_case_18__a_sync_that_failed_once_is_final(void)
 {
     struct fixture f;
     struct store *s = start(&f);
@@ -380,14 +380,14 @@ static void test_store_faults__a_failing_open_does_no_harm(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        TEST(test_store_faults__a_full_disk_at_any_write_changes_nothing),
+        TEST(test_case_19__a_full_disk_at_any_write_changes_nothing),
         TEST(test_store_faults__a_full_disk_in_a_large_transaction_changes_nothing),
         TEST(test_store_faults__what_a_full_disk_left_is_no_damage_later),
         TEST(test_store_faults__a_refused_promise_is_not_remembered),
         TEST(test_store_faults__a_full_disk_is_outlived),
         TEST(test_store_faults__maintenance_without_space_leaves_everything_as_it_was),
         TEST(test_store_faults__init_without_space_can_be_tried_again),
-        TEST(test_store_faults__a_failing_sync_is_final),
+        TEST(test_case_18__a_sync_that_failed_once_is_final),
         TEST(test_store_faults__a_failing_write_is_final),
         TEST(test_store_faults__failing_maintenance_is_final),
         TEST(test_store_faults__a_failing_read_is_final),

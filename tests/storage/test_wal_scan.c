@@ -155,7 +155,7 @@ static bool commits(const struct fixture *f, uint32_t frame)
 
 /* Every bit of the header and of each frame's header, and one in each few bytes
  * of the pages. The last transaction may have been torn as well. */
-static void test_wal_scan__every_flipped_bit_is_found(void)
+static void test_case_28__every_flipped_bit_in_a_wal_is_found(void)
 {
     struct fixture f;
     struct wal_report report = fill(&f, true);
@@ -181,7 +181,7 @@ static void test_wal_scan__every_flipped_bit_is_found(void)
     fixture_remove(&f);
 }
 
-static void test_wal_scan__a_directory_with_a_flipped_bit_does_not_open(void)
+static void test_case_28__a_directory_with_a_flipped_bit_does_not_open(void)
 {
     struct fixture f;
     struct wal_report report = fill(&f, false);
@@ -357,8 +357,8 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST(test_wal_scan__an_empty_or_zeroed_wal_is_clean),
         TEST(test_wal_scan__frames_of_earlier_generations_are_no_damage),
-        TEST(test_wal_scan__every_flipped_bit_is_found),
-        TEST(test_wal_scan__a_directory_with_a_flipped_bit_does_not_open),
+        TEST(test_case_28__every_flipped_bit_in_a_wal_is_found),
+        TEST(test_case_28__a_directory_with_a_flipped_bit_does_not_open),
         TEST(test_wal_scan__wide_damage_before_the_last_commit_is_found),
         TEST(test_wal_scan__a_destroyed_header_is_found),
         TEST(test_wal_scan__a_torn_header_of_a_moved_wal_is_no_damage),

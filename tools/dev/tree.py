@@ -47,6 +47,28 @@ def without_comments(text, literals=False):
     return _COMMENT_OR_LITERAL.sub(blank, text)
 
 
+NAME = re.compile(r"`([^`]+)`")
+
+
+def tests(root):
+    """Every name by which a page may call upon a test: see promises."""
+    names = set()
+    for path in files(root):
+        if not path.startswith("tests/"):
+            continue
+        if path.endswith(".c"):
+            text = read(root, path)
+            names.update(re.findall(r"\bTEST\((test_\w+)\)", text))
+            if path.startswith("tests/sim/"):
+                names.update("sim." + name for name in
+                             re.findall(r"^(?:static )?\w[\w *]*?\b(\w+)\(", text, re.M))
+        elif re.fullmatch(r"tests/\w+/test_\w+\.py", path):
+            module = path.rpartition("/")[2].removesuffix(".py")
+            names.update(f"{module}.{name}" for name in
+                         re.findall(r"^    def (test_\w+)\(", read(root, path), re.M))
+    return names
+
+
 def finish(script, complaints, looked_at):
     """Prints the complaints, and ends the program: 0 only if there are none."""
     for complaint in complaints:
