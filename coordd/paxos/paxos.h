@@ -107,6 +107,8 @@ bool paxos_follows(const struct paxos *p, int64_t now_ns);
 /* To which slot a leader counts another member to hold what it proposed; 0 if this one
  * does not lead. */
 uint64_t paxos_counted(const struct paxos *p, uint32_t member);
+/* Nothing that it granted, or believes itself, keeps it from promising another ballot. */
+bool paxos_may_promise(const struct paxos *p, int64_t now_ns);
 /* Leads, and its barrier is applied. */
 bool paxos_established(const struct paxos *p);
 /* ... and its lease is valid: what is applied is the present. */

@@ -52,6 +52,12 @@ uint64_t paxos_counted(const struct paxos *p, uint32_t member)
     return p->role == PAXOS_LEADER && index >= 0 ? p->leader.peers[index].held : 0;
 }
 
+bool paxos_may_promise(const struct paxos *p, int64_t now_ns)
+{
+    return !learner_is_mute(p) && acceptor_free(&p->acceptor, now_ns) &&
+           now_ns >= paxos_lease_until(p);
+}
+
 bool paxos_established(const struct paxos *p)
 {
     return p->role == PAXOS_LEADER && p->leader.established;
