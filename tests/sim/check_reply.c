@@ -145,10 +145,11 @@ static void check_session_reply(struct sim *s, const struct server *n, struct ch
 }
 
 /* Who is not certain to lead keeps nobody alive: the sessions are another's now. Where
- * clocks are not trusted a round of messages is the certainty, not the lease. */
+ * clocks are not trusted a round of messages is the certainty, not the lease. What was
+ * decided before a pause and leaves after it says when it was asked, and harms nobody. */
 static void check_keeper(struct sim *s, const struct server *n)
 {
-    if (s->swarm.wild_clocks != 0 || n->config.distrusts_clocks)
+    if (n->is_late || s->swarm.wild_clocks != 0 || n->config.distrusts_clocks)
         return;
     for (uint32_t i = 0; i < s->swarm.members; i++)
         if (&s->servers[i] != n && server_has_lease(&s->servers[i]))
@@ -164,7 +165,7 @@ static void check_beats(struct sim *s, const struct server *n,
     for (size_t i = 0; i < reply->n_answers; i++) {
         const Coord__V1__BeatAnswer *a = reply->answers[i];
         const struct model_session *known = model_session(&s->model, a->session);
-        bool over = known == NULL || (known->expired && s->swarm.wild_clocks == 0);
+        bool over = known == NULL || (known->expired && s->swarm.wild_clocks == 0 && !n->is_late);
         if (a->status == COORD__V1__STATUS__OK)
             check_keeper(s, n);
         if (a->status == COORD__V1__STATUS__OK && over)

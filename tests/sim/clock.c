@@ -17,6 +17,12 @@ void clock_turn(struct clock *c, int64_t now_ns, int64_t ppm)
     c->ppm = ppm;
 }
 
+void clock_leap(struct clock *c, int64_t now_ns, int64_t ahead_ns)
+{
+    clock_turn(c, now_ns, c->ppm);
+    c->base_local_ns += ahead_ns;
+}
+
 int64_t clock_local(const struct clock *c, int64_t true_ns)
 {
     /* A run lasts minutes: 10^12 ns times 10^4 ppm stays far inside 63 bits. */

@@ -16,6 +16,8 @@ struct clock {
 
 void clock_init(struct clock *c, int64_t offset_ns, int64_t ppm, int64_t wall_ms);
 /* From now on another rate. */
+/* It goes on from here, at once. */
+void clock_leap(struct clock *c, int64_t now_ns, int64_t ahead_ns);
 void clock_turn(struct clock *c, int64_t now_ns, int64_t ppm);
 int64_t clock_local(const struct clock *c, int64_t true_ns);
 /* The first true time at which the clock shows local_ns or more, if its rate

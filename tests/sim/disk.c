@@ -135,6 +135,8 @@ static void raise_floor(struct disk *d, uint64_t floor)
     }
     if (floor >= d->rows_count)
         d->durable.log_damaged = false;
+    if (floor >= d->rotten)
+        d->rotten = 0;
     d->durable.floor = floor;
     if (d->rows_count < floor)
         d->rows_count = floor;
@@ -150,6 +152,8 @@ static void write_row(struct disk *d, const struct log_entry *entry)
     blob_ref(row->value);
     if (entry->slot > d->rows_count)
         d->rows_count = entry->slot;
+    if (entry->slot == d->rotten)
+        d->rotten = 0;
 }
 
 static void make_durable(struct disk *d, const struct disk_job *job)
@@ -226,13 +230,40 @@ uint32_t disk_crash(struct disk *d, struct prng *random)
     return steps;
 }
 
-uint32_t disk_power_cut(struct disk *d, struct prng *random)
+uint32_t disk_power_cut(struct disk *d, struct prng *random, uint32_t torn_ppm)
 {
     uint32_t steps = 0;
-    if (prng_chance(random, 1, 4))
+    if (prng_chance(random, torn_ppm, 1000000))
         steps = (uint32_t)prng_between(random, 0, d->committing);
     keep_prefix(d, steps);
     return steps;
+}
+
+/* ---- damage ---- */
+
+uint64_t disk_rot(struct disk *d, struct prng *random)
+{
+    if (d->rotten != 0 || d->durable.log_damaged || d->rows_count <= d->durable.floor)
+        return 0;
+    uint64_t slot = prng_between(random, d->durable.floor + 1, d->rows_count);
+    if (disk_row(d, slot) != NULL)
+        d->rotten = slot;
+    return d->rotten;
+}
+
+bool disk_reads_rot(const struct disk *d, uint64_t first, uint64_t last)
+{
+    return d->rotten != 0 && first <= d->rotten && d->rotten <= last;
+}
+
+void disk_lose_log(struct disk *d)
+{
+    for (uint64_t slot = d->durable.floor + 1; slot <= d->rows_count; slot++) {
+        blob_unref(d->rows[slot - 1].value);
+        d->rows[slot - 1] = (struct log_entry){0};
+    }
+    d->rotten = 0;
+    d->durable.log_damaged = true;
 }
 
 const struct log_entry *disk_row(const struct disk *d, uint64_t slot)

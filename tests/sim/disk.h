@@ -9,7 +9,9 @@
  *   refuse         no space: the transaction and every write behind it are gone
  *   crash          the process died: of the transaction under way a prefix of
  *                  its steps may be there, nothing else is
- *   power_cut      the same, but mostly nothing of it is there
+ *   power_cut      nothing of it is there, or it is torn
+ *   rot            a durable row is no longer what was written: whoever reads it
+ *                  finds its checksum wrong
  *
  * Invariant: steps become durable in the order of their sequence, each whole. */
 #ifndef TESTS_SIM_DISK_H
@@ -42,6 +44,7 @@ struct disk {
     struct replica_durable durable;
     struct log_entry *rows; /* owned; rows[slot - 1]; value NULL: no such row */
     uint64_t rows_count, rows_capacity;
+    uint64_t rotten;       /* the slot of a row that has rotted; 0: none */
     struct disk_job *jobs; /* owned; in order */
     uint32_t jobs_count, jobs_capacity;
     uint32_t committing; /* jobs at the head that are in the transaction under way */
@@ -73,7 +76,14 @@ void disk_read_done(struct disk *d);
 
 /* Returns how many steps of the transaction under way survived. */
 uint32_t disk_crash(struct disk *d, struct prng *random);
-uint32_t disk_power_cut(struct disk *d, struct prng *random);
+/* With this chance in a million it is torn: part of it is there. */
+uint32_t disk_power_cut(struct disk *d, struct prng *random, uint32_t torn_ppm);
+
+/* Some row rots. Returns its slot; 0 if there is none, or one is rotten already. */
+uint64_t disk_rot(struct disk *d, struct prng *random);
+bool disk_reads_rot(const struct disk *d, uint64_t first, uint64_t last);
+/* The log was damaged and is set aside: a new one, empty, knows how far it went. */
+void disk_lose_log(struct disk *d);
 
 /* The durable row of a slot, or NULL. */
 const struct log_entry *disk_row(const struct disk *d, uint64_t slot);

@@ -2,6 +2,7 @@
 #include "tests/sim/fault.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "tests/sim/sim.h"
 
@@ -36,8 +37,10 @@ static void kill_one(struct sim *s, enum server_death death)
     struct server *n = victim(s);
     if (!server_is_up(n))
         return;
-    if (chance(s, s->swarm.crash_in_step_ppm)) {
-        n->dies_in_step = true;
+    bool in_step = chance(s, s->swarm.crash_in_step_ppm);
+    bool at_commit = chance(s, s->swarm.crash_at_commit_ppm);
+    if (in_step || at_commit) {
+        n->doom = at_commit ? SERVER_AT_COMMIT : SERVER_IN_STEP;
         n->death = death;
         n->restart_after_ns = restart_after(s);
         return;
@@ -65,23 +68,17 @@ static void blackout(struct sim *s)
         server_die(&s->servers[i], SERVER_POWER_CUT, restart_after(s));
 }
 
-/* a: life */
-static void on_server_resume(void *object, const struct queue_item *item)
-{
-    struct server *n = object;
-    if (n->life == item->a && n->pause_number == item->b)
-        server_resume(n);
-}
-
 static void pause_server(struct sim *s)
 {
     struct server *n = victim(s);
     if (!server_is_up(n) || server_is_paused(n))
         return;
     s->journal.counts[COUNT_REPLICA_PAUSES]++;
-    server_pause(n);
-    sim_after(s, sim_around_ms(&s->fault_random, s->swarm.pause_ms), on_server_resume, n, n->life,
-              n->pause_number, 0, NULL);
+    int64_t for_ns = sim_around_ms(&s->fault_random, s->swarm.pause_ms);
+    n->pauses_in_step = chance(s, s->swarm.pause_in_step_ppm);
+    n->pause_ns = for_ns;
+    if (!n->pauses_in_step)
+        server_pause(n, for_ns);
 }
 
 static void on_host_resume(void *object, const struct queue_item *item)
@@ -213,14 +210,38 @@ static void cut_clients(struct sim *s)
     cut_for_a_while(s, some_hosts(s), servers);
 }
 
+/* A link that goes and comes: it breaks, or is cut for a moment, some times.
+ * a: the ends, as places; b: how often still; c: number of the faults */
+static void on_flap(void *object, const struct queue_item *item)
+{
+    struct sim *s = object;
+    uint32_t one = (uint32_t)(item->a & 0xff), other = (uint32_t)(item->a >> 8);
+    uint64_t ends = UINT64_C(1) << one, far = UINT64_C(1) << other;
+    if (item->c != s->faults_number)
+        return;
+    s->journal.counts[COUNT_FLAPS]++;
+    if (prng_chance(&s->fault_random, 1, 2)) {
+        link_break(s, one, other);
+    } else {
+        for_pairs(s, ends, far, net_cut);
+        for_pairs(s, far, ends, net_cut);
+        link_review_all(s);
+        sim_after(s, sim_around_ms(&s->fault_random, s->swarm.flap_ms), on_mend, s, ends, far, 1,
+                  NULL);
+    }
+    if (item->b > 1)
+        sim_after(s, 2 * sim_around_ms(&s->fault_random, s->swarm.flap_ms), on_flap, s, item->a,
+                  item->b - 1, item->c, NULL);
+}
+
 static void flap(struct sim *s)
 {
     uint32_t one = (uint32_t)prng_below(&s->fault_random, s->swarm.members);
     uint32_t other = (uint32_t)prng_below(&s->fault_random, s->swarm.members);
     if (one == other)
         return;
-    s->journal.counts[COUNT_FLAPS]++;
-    link_break(s, one, other);
+    sim_after(s, 0, on_flap, s, one | (uint64_t)other << 8,
+              prng_between(&s->fault_random, 1, s->swarm.flap_times), s->faults_number, NULL);
 }
 
 /* ---- disks and clocks ---- */
@@ -229,9 +250,12 @@ static void stall(struct sim *s)
 {
     struct server *n = victim(s);
     int64_t length = sim_around_ms(&s->fault_random, s->swarm.stall_ms);
+    uint32_t files = (uint32_t)prng_between(&s->fault_random, 1, (1 << SERVER_FILES) - 1);
     s->journal.counts[COUNT_DISK_STALLS]++;
-    journal_trace(&s->journal, "%" PRIu32 "'s disk stalls", n->id);
-    n->stalled_until_ns = ns_max(n->stalled_until_ns, s->now_ns + length);
+    journal_trace(&s->journal, "%" PRIu32 "'s disk stalls (files %#" PRIx32 ")", n->id, files);
+    for (uint32_t i = 0; i < SERVER_FILES; i++)
+        if ((files >> i & 1) != 0)
+            n->stalled_until_ns[i] = ns_max(n->stalled_until_ns[i], s->now_ns + length);
 }
 
 static void on_space(void *object, const struct queue_item *item)
@@ -251,6 +275,20 @@ static void fill(struct sim *s)
     sim_after(s, sim_around_ms(&s->fault_random, s->swarm.full_ms), on_space, n, 0, 0, 0, NULL);
 }
 
+static void rot(struct sim *s)
+{
+    struct server *n = victim(s);
+    server_rot(n);
+}
+
+static void fail_sync(struct sim *s)
+{
+    struct server *n = victim(s);
+    enum server_file file = prng_chance(&s->fault_random, 2, 3) ? SERVER_LOG : SERVER_STATE;
+    if (server_is_up(n))
+        n->failing_syncs |= UINT32_C(1) << file;
+}
+
 static struct clock *some_clock(struct sim *s)
 {
     uint64_t at = prng_below(&s->clock_random, s->swarm.members + s->swarm.hosts);
@@ -263,6 +301,19 @@ static void turn(struct sim *s)
     s->journal.counts[COUNT_CLOCK_TURNS]++;
     clock_turn(some_clock(s), s->now_ns,
                (int64_t)prng_below(&s->clock_random, (uint64_t)(2 * most + 1)) - most);
+}
+
+/* Time that nobody lived through: only where clocks may do what they want. */
+static void leap(struct sim *s)
+{
+    uint64_t at = prng_below(&s->clock_random, s->swarm.members + s->swarm.hosts);
+    int64_t ahead_ns = sim_around_ms(&s->clock_random, s->swarm.leap_ms);
+    bool is_server = at < s->swarm.members;
+    s->journal.counts[COUNT_CLOCK_LEAPS]++;
+    clock_leap(is_server ? &s->servers[at].clock : &s->hosts[at - s->swarm.members].clock,
+               s->now_ns, ahead_ns);
+    if (is_server) /* its timers ring */
+        server_take(&s->servers[at], &(struct server_input){.kind = REPLICA_EVENT_TIME});
 }
 
 static void calm_clocks(struct sim *s)
@@ -286,7 +337,8 @@ static void jump(struct sim *s)
 
 static fault *const faults[] = {crash,        power_cut, blackout,    pause_server, pause_host,
                                 crash_client, cut,       cut_clients, flap,         stall,
-                                fill,         turn,      jump,        slow_down};
+                                fill,         turn,      jump,        slow_down,    rot,
+                                fail_sync,    leap};
 enum { FAULT_KINDS = sizeof(faults) / sizeof(faults[0]) };
 
 static uint32_t mean_of(const struct swarm *w, uint32_t kind)
@@ -296,7 +348,8 @@ static uint32_t mean_of(const struct swarm *w, uint32_t kind)
         w->pause_every_ms,     w->client_pause_every_ms, w->client_crash_every_ms,
         w->cut_every_ms,       w->client_cut_every_ms,   w->flap_every_ms,
         w->stall_every_ms,     w->full_every_ms,         w->turn_every_ms,
-        w->wall_jump_every_ms, w->slow_every_ms,
+        w->wall_jump_every_ms, w->slow_every_ms,         w->rot_every_ms,
+        w->sync_fail_every_ms, w->leap_every_ms,
     };
     return means[kind];
 }
@@ -333,7 +386,8 @@ static void let_down(struct sim *s, struct server *n)
         break;
     case 1:
         journal_trace(&s->journal, "%" PRIu32 "'s disk stands still from now on", n->id);
-        n->stalled_until_ns = NEVER_NS;
+        for (uint32_t i = 0; i < SERVER_FILES; i++)
+            n->stalled_until_ns[i] = NEVER_NS;
         break;
     default:
         journal_trace(&s->journal, "%" PRIu32 " is cut off from now on", n->id);
@@ -354,8 +408,10 @@ void fault_heal(struct sim *s)
     for (uint32_t i = 0; i < s->swarm.members; i++) {
         struct server *n = &s->servers[i];
         n->disk_full = false;
-        n->stalled_until_ns = 0;
-        n->dies_in_step = false;
+        memset(n->stalled_until_ns, 0, sizeof(n->stalled_until_ns));
+        n->doom = SERVER_NEVER;
+        n->pauses_in_step = false;
+        n->failing_syncs = 0;
         server_resume(n);
         if (!server_is_up(n))
             server_start(n);

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "libcoord/base/units.h"
+#include "libcoord/base/hash.h"
 
 const char *verdict_text(enum verdict v)
 {
@@ -24,6 +24,21 @@ const char *verdict_text(enum verdict v)
 
 static const char *const count_names[COUNT_KINDS] = {
     [COUNT_LEADER_CHANGES] = "leader changes",
+    [COUNT_LEADERS_STALLED] = "leaders gone while their disk stalled",
+    [COUNT_REPAIRS] = "members repaired from others",
+    [COUNT_DEATHS_IN_STEP] = "deaths within a step",
+    [COUNT_DEATHS_AT_COMMIT] = "deaths right after a commit",
+    [COUNT_DEATHS_AT_CHECKPOINT] = "deaths right after a checkpoint",
+    [COUNT_TORN_WRITES] = "last writes torn or lost",
+    [COUNT_SYNCS_FAILED] = "failed syncs",
+    [COUNT_ROWS_ROTTEN] = "rows of the log corrupted",
+    [COUNT_RECORDS_ROTTEN] = "records of the state corrupted",
+    [COUNT_SLOW_LOGS] = "servers with a slow log",
+    [COUNT_SLOW_CHECKPOINTS] = "servers with a slow checkpoint",
+    [COUNT_PAUSES_IN_STEP] = "pauses within a step",
+    [COUNT_CLOCK_LEAPS] = "clocks that leapt",
+    [COUNT_CHECKPOINTS_AHEAD] = "checkpoints durable before their log",
+    [COUNT_STARTS_WITH_OLD_ROWS] = "starts with rows that were replaced",
     [COUNT_CRASHES] = "crashes",
     [COUNT_POWER_CUTS] = "power cuts of one",
     [COUNT_BLACKOUTS] = "power cuts of all",
@@ -87,6 +102,7 @@ void journal_init(struct journal *r, const int64_t *now_ns, FILE *trace)
     r->verdict = VERDICT_OK;
     r->now_ns = now_ns;
     r->trace = trace;
+    r->tells = trace != NULL;
     r->hash = UINT64_C(0x9e3779b97f4a7c15);
 }
 
@@ -101,20 +117,19 @@ void journal_mix(struct journal *r, uint64_t a, uint64_t b)
     r->hash = stir(stir(stir(r->hash, (uint64_t)*r->now_ns), a), b);
 }
 
-static void write_time(const struct journal *r)
-{
-    int64_t us = *r->now_ns / 1000;
-    fprintf(r->trace, "%4" PRId64 ".%06" PRId64 " ", us / 1000000, us % 1000000);
-}
-
 void journal_trace_always(struct journal *r, const char *format, ...)
 {
+    char line[1024];
+    int64_t us = *r->now_ns / 1000;
+    int time =
+        snprintf(line, sizeof(line), "%4" PRId64 ".%06" PRId64 " ", us / 1000000, us % 1000000);
     va_list list;
-    write_time(r);
     va_start(list, format);
-    vfprintf(r->trace, format, list);
+    vsnprintf(line + time, sizeof(line) - (size_t)time, format, list);
     va_end(list);
-    fputc('\n', r->trace);
+    r->trace_hash = hash_bytes(r->trace_hash, slice_of_string(line));
+    if (r->trace != NULL)
+        fprintf(r->trace, "%s\n", line);
 }
 
 void journal_fail(struct journal *r, enum verdict v, const char *format, ...)

@@ -3,7 +3,7 @@
  * The trace is text for people, off unless asked for. The hash takes in every
  * event of the run whether or not the trace is written: two runs of one seed
  * must end with the same hash, or something in the code that ships is not
- * deterministic. */
+ * deterministic. The trace has a hash of its own, if that is asked for. */
 #ifndef TESTS_SIM_JOURNAL_H
 #define TESTS_SIM_JOURNAL_H
 
@@ -23,24 +23,43 @@ const char *verdict_text(enum verdict v);
 /* Things that should happen somewhere in every few hundred runs. A kind that
  * stays at zero over a long series is a hole in the simulator. */
 enum count {
-    COUNT_LEADER_CHANGES,
+    /* faults */
     COUNT_CRASHES,
     COUNT_POWER_CUTS,
     COUNT_BLACKOUTS,
+    COUNT_DEATHS_IN_STEP,
+    COUNT_DEATHS_AT_COMMIT,
+    COUNT_DEATHS_AT_CHECKPOINT,
+    COUNT_TORN_WRITES,
+    COUNT_SYNCS_FAILED,
+    COUNT_ROWS_ROTTEN,
+    COUNT_RECORDS_ROTTEN,
+    COUNT_LOGS_DAMAGED,
+    COUNT_STATES_LOST,
+    COUNT_DISK_STALLS,
+    COUNT_DISK_FULL,
+    COUNT_SLOW_LOGS,
+    COUNT_SLOW_CHECKPOINTS,
+    COUNT_REPLICA_PAUSES,
+    COUNT_PAUSES_IN_STEP,
+    COUNT_CLIENT_PAUSES,
+    COUNT_CLIENT_CRASHES,
+    COUNT_SLOW_READERS,
+    COUNT_CLOCK_TURNS,
+    COUNT_CLOCK_LEAPS,
+    COUNT_WALL_JUMPS,
     COUNT_PARTITIONS,
     COUNT_ONE_WAY_PARTITIONS,
     COUNT_FLAPS,
-    COUNT_REPLICA_PAUSES,
-    COUNT_CLIENT_PAUSES,
-    COUNT_CLIENT_CRASHES,
-    COUNT_DISK_STALLS,
-    COUNT_DISK_FULL,
-    COUNT_CLOCK_TURNS,
-    COUNT_WALL_JUMPS,
     COUNT_MESSAGES_LOST,
     COUNT_MESSAGES_DUPLICATED,
     COUNT_MESSAGES_REORDERED,
     COUNT_STREAMS_BROKEN,
+    COUNT_FAULTS, /* so many kinds of them */
+    /* what came of them */
+    COUNT_LEADER_CHANGES = COUNT_FAULTS,
+    COUNT_LEADERS_STALLED,
+    COUNT_REPAIRS,
     COUNT_REDIRECTS,
     COUNT_CALLS,
     COUNT_WRITES_ACKNOWLEDGED,
@@ -68,12 +87,11 @@ enum count {
     COUNT_WATCH_EVENTS,
     COUNT_WATCH_RESYNCS,
     COUNT_WATCH_RESYNCS_OF_LOST_HISTORY,
-    COUNT_SLOW_READERS,
     COUNT_CATCH_UPS,
     COUNT_CHECKPOINTS,
+    COUNT_CHECKPOINTS_AHEAD,
+    COUNT_STARTS_WITH_OLD_ROWS,
     COUNT_TRANSFERS,
-    COUNT_STATES_LOST,
-    COUNT_LOGS_DAMAGED,
     COUNT_KINDS,
 };
 const char *count_name(enum count c);
@@ -84,6 +102,8 @@ struct journal {
     int64_t failed_at_ns;
     uint64_t hash;
     FILE *trace;           /* borrowed; NULL: none */
+    bool tells;            /* there is a trace, or its hash is wanted */
+    uint64_t trace_hash;   /* of its text */
     const int64_t *now_ns; /* borrowed: the run's time */
     uint64_t counts[COUNT_KINDS];
 };
@@ -101,7 +121,6 @@ static inline bool journal_failed(const struct journal *r)
 }
 
 /* The arguments are not evaluated when there is no trace. */
-#define journal_trace(r, ...) \
-    ((r)->trace != NULL ? journal_trace_always((r), __VA_ARGS__) : (void)0)
+#define journal_trace(r, ...) ((r)->tells ? journal_trace_always((r), __VA_ARGS__) : (void)0)
 
 #endif

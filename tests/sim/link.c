@@ -175,7 +175,7 @@ static void on_arrive(void *object, const struct queue_item *item)
         return;
     struct server_input input = {
         .kind = REPLICA_EVENT_PEER_MESSAGE, .peer = s->servers[from].id, .bytes = item->bytes};
-    if (s->journal.trace != NULL) {
+    if (s->journal.tells) {
         char text[160];
         said_text(blob_slice(item->bytes), text, sizeof(text));
         journal_trace(&s->journal, "%" PRIu32 " <- %" PRIu32 "  %s", s->servers[to].id,

@@ -16,17 +16,17 @@
 enum { EXIT_USAGE = 2, SEEDS_MAX = 100000, RUNS_DEFAULT = 100 };
 
 static const char usage[] =
-    "usage: coord-sim [--runs N | --minutes M] [--first SEED | --fresh] [--jobs J]\n"
+    "usage: coord-sim [--runs N | --minutes M | --seconds S] [--first SEED | --fresh] [--jobs J]\n"
     "       coord-sim --seed SEED [--trace]\n"
     "       coord-sim --seeds FILE\n"
     "\n"
     "  --runs N       N runs with the seeds 1 to N (default 100)\n"
-    "  --minutes M    as many runs as M minutes allow\n"
+    "  --minutes M    as many runs as M minutes allow; or --seconds S\n"
     "  --first SEED   begin with another seed\n"
     "  --fresh        begin with a seed from the system's generator\n"
     "  --jobs J       processes at a time (default: one for each processor)\n"
     "  --seed SEED    one run, twice, compared\n"
-    "  --trace        one run, and all that happens in it\n"
+    "  --trace        with --seed: all that happens in it\n"
     "  --seeds FILE   the seeds in FILE, one a line; # begins a comment\n"
     "  --quiet        no progress line\n"
     "\n"
@@ -35,7 +35,7 @@ static const char usage[] =
 
 struct options {
     uint64_t runs, first, seed;
-    uint32_t minutes, jobs;
+    uint32_t seconds, jobs;
     bool fresh, has_seed, trace, quiet;
     const char *seeds;
 };
@@ -71,17 +71,12 @@ static int complain(const char *what)
 static int parse(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        {"runs", required_argument, NULL, 'n'},
-        {"minutes", required_argument, NULL, 'm'},
-        {"first", required_argument, NULL, 'f'},
-        {"fresh", no_argument, NULL, 'F'},
-        {"jobs", required_argument, NULL, 'j'},
-        {"seed", required_argument, NULL, 's'},
-        {"trace", no_argument, NULL, 't'},
-        {"seeds", required_argument, NULL, 'S'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"runs", required_argument, NULL, 'n'},    {"minutes", required_argument, NULL, 'm'},
+        {"seconds", required_argument, NULL, 'e'}, {"first", required_argument, NULL, 'f'},
+        {"fresh", no_argument, NULL, 'F'},         {"jobs", required_argument, NULL, 'j'},
+        {"seed", required_argument, NULL, 's'},    {"trace", no_argument, NULL, 't'},
+        {"seeds", required_argument, NULL, 'S'},   {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     uint64_t v = 0;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -92,7 +87,11 @@ static int parse(int argc, char **argv, struct options *o)
             break;
         case 'm':
             good = parse_number(optarg, 100000, &v) && v > 0;
-            o->minutes = (uint32_t)v;
+            o->seconds = 60 * (uint32_t)v;
+            break;
+        case 'e':
+            good = parse_number(optarg, 100000, &v) && v > 0;
+            o->seconds = (uint32_t)v;
             break;
         case 'f':
             good = parse_number(optarg, UINT64_MAX, &o->first);
@@ -145,15 +144,17 @@ static int run_one(const struct options *o, const char *program)
     fflush(stdout);
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
-    outcome_of(o->seed, !o->trace, o->trace ? stdout : NULL, &outcome);
+    outcome_of(o->seed, true, o->trace ? stdout : NULL, &outcome);
     if (outcome.verdict != VERDICT_OK) {
         printf("%s failure after %.3f s of virtual time: %s\n", verdict_text(outcome.verdict),
                (double)outcome.virtual_ns / 1e9, outcome.what);
         printf("%s --seed %" PRIu64 " --trace\n", program, o->seed);
         return outcome.verdict;
     }
-    printf("ok: %" PRIu64 " calls, %.3f s of virtual time, hash %016" PRIx64 "\n",
-           outcome.counts[COUNT_CALLS], (double)outcome.virtual_ns / 1e9, outcome.hash);
+    printf("ok: %" PRIu64 " calls, %.3f s of virtual time, hash %016" PRIx64 ", trace %016" PRIx64
+           "\n",
+           outcome.counts[COUNT_CALLS], (double)outcome.virtual_ns / 1e9, outcome.hash,
+           outcome.trace_hash);
     return 0;
 }
 
@@ -212,8 +213,8 @@ int main(int argc, char **argv)
         .program = argv[0],
         .commit = COORD_SIM_COMMIT,
         .first = o.first,
-        .count = o.minutes > 0 ? UINT32_MAX : o.runs,
-        .minutes = o.minutes,
+        .count = o.seconds > 0 ? UINT32_MAX : o.runs,
+        .seconds = o.seconds,
         .jobs = o.jobs > 0       ? o.jobs
                 : processors > 0 ? (uint32_t)processors
                                  : 1,

@@ -12,7 +12,7 @@
 #include "tests/sim/player_internal.h"
 #include "tests/sim/sim.h"
 
-enum { FINISH_MS = 50, REOPEN_MS = 100 };
+enum { FINISH_MS = 50, REOPEN_MS = 100, HASTE_MS = 20 };
 
 static const char *const op_names[OP_KINDS] = {
     "put",
@@ -225,12 +225,15 @@ static void on_think(void *object, const struct queue_item *item)
     struct client *c = object;
     struct player *p = &c->player;
     (void)item;
-    think_later(c, p->finishing ? FINISH_MS : c->sim->swarm.think_ms);
+    /* After healing they only make up for the calls that are missing. */
+    bool hurries = c->sim->phase == PHASE_HEALED;
+    uint32_t think_ms = hurries ? HASTE_MS : c->sim->swarm.think_ms;
+    think_later(c, p->finishing ? FINISH_MS : think_ms);
     if (c->session == NULL || c->host->paused || p->closing)
         return;
     if (p->finishing)
         finish(c);
-    else if (!release_one(c, false) && p->calls_count < c->sim->swarm.outstanding)
+    else if (!release_one(c, hurries) && p->calls_count < c->sim->swarm.outstanding)
         act(c);
 }
 

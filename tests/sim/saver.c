@@ -30,6 +30,8 @@ static void image_remove(struct image *image, struct slice key)
         return;
     struct image_record *r = container_of(node, struct image_record, by_key);
     avl_remove(&image->records, node);
+    image->records_count--;
+    image->rotten -= r->rotten;
     free((void *)(uintptr_t)r->key.data);
     free((void *)(uintptr_t)r->value.data);
     free(r);
@@ -42,6 +44,15 @@ static void image_put(struct image *image, struct slice key, struct slice value)
     r->key = copy(key);
     r->value = copy(value);
     CHECK(avl_insert(&image->records, &r->by_key, &r->key, compare) == NULL);
+    image->records_count++;
+}
+
+static void rot(struct image *image, struct slice key)
+{
+    struct avl_node *node = avl_find(&image->records, &key, compare);
+    CHECK(node != NULL);
+    container_of(node, struct image_record, by_key)->rotten = true;
+    image->rotten++;
 }
 
 static void image_drop(struct image *image)
@@ -64,6 +75,8 @@ static struct image *image_copy(const struct image *from)
     for (struct avl_node *at = avl_first(&from->records); at != NULL; at = avl_next(at)) {
         const struct image_record *r = container_of(at, struct image_record, by_key);
         image_put(image, r->key, r->value);
+        if (r->rotten)
+            rot(image, r->key);
     }
     return image;
 }
@@ -210,6 +223,7 @@ static struct saver_said read_on(struct saver *v, const struct saver_job *job, u
     at = avl_above(&r->image->records, &after, compare);
     while (at != NULL && chunk.length < job->bytes_max && chunk.length < chunk_bytes) {
         const struct image_record *record = container_of(at, struct image_record, by_key);
+        said.rotten |= record->rotten;
         chunk_put(&chunk, record->key, record->value);
         buffer_clear(&r->after);
         buffer_put(&r->after, record->key.data, record->key.length);
@@ -288,6 +302,22 @@ void saver_lose(struct saver *v)
 {
     image_drop(v->durable);
     v->durable = NULL;
+}
+
+bool saver_rot(struct saver *v, struct prng *random)
+{
+    if (v->durable == NULL || v->durable->records_count == 0 || v->durable->rotten > 0)
+        return false;
+    struct avl_node *at = avl_first(&v->durable->records);
+    for (uint64_t skip = prng_below(random, v->durable->records_count); skip > 0; skip--)
+        at = avl_next(at);
+    rot(v->durable, container_of(at, struct image_record, by_key)->key);
+    return true;
+}
+
+bool saver_is_rotten(const struct saver *v)
+{
+    return v->durable != NULL && v->durable->rotten > 0;
 }
 
 uint64_t saver_slot(const struct saver *v)

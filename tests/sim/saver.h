@@ -20,11 +20,14 @@ struct image {
     uint64_t slot;
     struct blob *about; /* owned reference */
     struct avl records; /* of struct image_record, by key */
+    uint32_t records_count;
+    uint32_t rotten; /* records that are no longer what was written */
 };
 
 struct image_record {
     struct avl_node by_key;
     struct slice key, value; /* owned */
+    bool rotten;
 };
 
 struct saver_job {
@@ -57,6 +60,7 @@ struct saver_said {
     uint64_t slot, token;
     struct blob *bytes, *about; /* references, or NULL */
     bool last;
+    bool rotten; /* the checksum of what was to be read is wrong: nothing is told */
 };
 
 void saver_release(struct saver *v);
@@ -72,6 +76,10 @@ void saver_accept_again(struct saver *v);
 void saver_crash(struct saver *v, bool busy, struct prng *random);
 /* The database was lost, or found to be damaged and set aside. */
 void saver_lose(struct saver *v);
+/* Some record of the durable one rots: whoever reads it, or loads them all, sees that.
+ * False if there is none, or one is rotten already. */
+bool saver_rot(struct saver *v, struct prng *random);
+bool saver_is_rotten(const struct saver *v);
 uint64_t saver_slot(const struct saver *v); /* of the durable one, 0: none */
 
 #endif

@@ -39,19 +39,22 @@ void outcome_of(uint64_t seed, bool twice, FILE *trace, struct outcome *ret)
     struct swarm swarm;
     swarm_draw(&swarm, seed);
     memset(ret, 0, sizeof(*ret));
+    ret->twice = twice;
     for (int run = 0; run < (twice ? 2 : 1); run++) {
-        sim_run(s, seed, &swarm, run == 0 ? trace : NULL);
+        sim_run(s, seed, &swarm, run == 0 ? trace : NULL, twice);
         const struct journal *j = &s->journal;
-        if (run == 1 && (j->hash != ret->hash || j->verdict != ret->verdict)) {
+        if (run == 1 && (j->hash != ret->hash || j->trace_hash != ret->trace_hash ||
+                         j->verdict != ret->verdict)) {
             ret->verdict = VERDICT_SAFETY;
             snprintf(ret->what, sizeof(ret->what),
                      "two runs of this seed differ (%016" PRIx64 " and %016" PRIx64
-                     "): something is not deterministic",
-                     ret->hash, j->hash);
+                     ", traces %016" PRIx64 " and %016" PRIx64 "): something is not deterministic",
+                     ret->hash, j->hash, ret->trace_hash, j->trace_hash);
         } else if (run == 0) {
             ret->seed = seed;
             ret->verdict = j->verdict;
             ret->hash = j->hash;
+            ret->trace_hash = j->trace_hash;
             ret->virtual_ns = s->now_ns;
             memcpy(ret->counts, j->counts, sizeof(ret->counts));
             snprintf(ret->what, sizeof(ret->what), "%s", j->what);
@@ -92,7 +95,7 @@ static void work(const struct series *series, uint32_t worker, int pipe_out, dou
 {
     struct outcome o;
     for (uint64_t i = worker; i < series->count; i += series->jobs) {
-        if (series->minutes > 0 && seconds_now() > until_s)
+        if (series->seconds > 0 && seconds_now() > until_s)
             break;
         outcome_of(seed_at(series, i), i % TWICE_EVERY == 0, NULL, &o);
         if (write(pipe_out, &o, sizeof(o)) != (ssize_t)sizeof(o) || o.verdict != VERDICT_OK)
@@ -178,7 +181,7 @@ static void end_workers(struct worker *workers, uint32_t count)
 /* ---- the series ---- */
 
 struct sum {
-    uint64_t runs, virtual_ms;
+    uint64_t runs, virtual_ms, fewest_calls, twice;
     uint64_t counts[COUNT_KINDS];
     double began_s, shown_s;
     struct outcome failed; /* the first */
@@ -189,6 +192,9 @@ static void add(struct sum *sum, const struct outcome *o)
 {
     sum->runs++;
     sum->virtual_ms += (uint64_t)(o->virtual_ns / NS_PER_MS);
+    sum->twice += o->twice;
+    if (sum->runs == 1 || o->counts[COUNT_CALLS] < sum->fewest_calls)
+        sum->fewest_calls = o->counts[COUNT_CALLS];
     for (int i = 0; i < COUNT_KINDS; i++)
         sum->counts[i] += o->counts[i];
 }
@@ -210,8 +216,14 @@ static void summarize(const struct sum *sum)
     bool none = false;
     printf("%" PRIu64 " runs, %.0f s of virtual time, in %.1f s (%.1f runs a second)\n", sum->runs,
            (double)sum->virtual_ms / 1e3, took_s, (double)sum->runs / took_s);
-    for (int i = 0; i < COUNT_KINDS; i++)
+    printf("%" PRIu64 " calls of clients, at least %" PRIu64 " in each run; %" PRIu64
+           " runs made twice and compared\n",
+           sum->counts[COUNT_CALLS], sum->fewest_calls, sum->twice);
+    for (int i = 0; i < COUNT_KINDS; i++) {
+        if (i == 0 || i == COUNT_FAULTS)
+            printf("%s\n", i == 0 ? "faults injected by kind:" : "what happened:");
         printf("  %-36s %12" PRIu64 "\n", count_name((enum count)i), sum->counts[i]);
+    }
     for (int i = 0; i < COUNT_KINDS; i++) {
         if (sum->counts[i] > 0)
             continue;
@@ -265,7 +277,7 @@ enum verdict series_run(const struct series *asked)
     if (series.jobs > series.count)
         series.jobs = (uint32_t)series.count;
     for (uint32_t i = 0; i < series.jobs; i++)
-        start_worker(&series, &workers[i], i, sum.began_s + 60.0 * series.minutes);
+        start_worker(&series, &workers[i], i, sum.began_s + series.seconds);
     uint32_t left = series.jobs;
     while (left > 0 && !sum.has_failed) {
         for (uint32_t i = 0; i < series.jobs; i++)

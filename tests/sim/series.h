@@ -17,12 +17,15 @@ struct outcome {
     uint64_t seed;
     enum verdict verdict;
     uint64_t hash;
+    uint64_t trace_hash; /* of the trace's text; 0: there was none */
+    bool twice;          /* and both were the same */
     int64_t virtual_ns;
     uint64_t counts[COUNT_KINDS];
     char what[SERIES_WHAT_BYTES];
 };
 
-/* One run, in this process; twice if asked, for the hashes must be equal. */
+/* One run, in this process; twice if asked, for the hashes must be equal, of what
+ * happened and of the trace. */
 void outcome_of(uint64_t seed, bool twice, FILE *trace, struct outcome *ret);
 /* What broke, in which run, how to see it again: the last line is the command. */
 void outcome_report(const struct outcome *o, const char *program, const char *commit);
@@ -31,7 +34,7 @@ struct series {
     const char *program, *commit;
     const uint64_t *seeds; /* borrowed; NULL: from `first` on */
     uint64_t first, count;
-    uint32_t minutes; /* 0: all `count`; else as many as that time allows */
+    uint32_t seconds; /* 0: all `count`; else as many as that time allows */
     uint32_t jobs;
     bool quiet; /* no progress line */
 };

@@ -10,11 +10,11 @@
 #include "libcoord/base/check.h"
 #include "tests/sim/check_lease.h"
 #include "tests/sim/check_reply.h"
-#include "tests/sim/limit.h"
 #include "tests/sim/said.h"
 #include "tests/sim/sim.h"
 
 static void step(struct server *n, const struct server_input *input);
+static void finish_step(struct server *n, uint32_t until);
 
 /* ---- birth and death ---- */
 
@@ -58,6 +58,12 @@ void server_init(struct sim *s, uint32_t index)
     c->checkpoint_step_bytes = s->swarm.checkpoint_step_bytes;
     c->log_keep_slots = s->swarm.log_keep_slots;
     c->pid = 1000 + index;
+    if (prng_chance(&s->disk_random, 1, 2))
+        n->slow_log_us = s->swarm.slow_log_us;
+    if (prng_chance(&s->disk_random, 1, 2))
+        n->slow_state_us = s->swarm.slow_state_us;
+    s->journal.counts[COUNT_SLOW_LOGS] += n->slow_log_us > 0;
+    s->journal.counts[COUNT_SLOW_CHECKPOINTS] += n->slow_state_us > 0;
     c->version = "sim";
 }
 
@@ -74,109 +80,6 @@ void server_release(struct server *n)
     saver_release(&n->saver);
 }
 
-static bool load_checkpoint(struct server *n)
-{
-    const struct image *image = n->saver.durable;
-    const char *why = "a record does not fit";
-    if (image == NULL)
-        return true;
-    bool good =
-        replica_load_checkpoint(n->replica, image->slot, blob_slice(image->about), &why) == ERR_OK;
-    for (struct avl_node *at = avl_first(&image->records); good && at != NULL; at = avl_next(at)) {
-        const struct image_record *r = container_of(at, struct image_record, by_key);
-        good = replica_load_record(n->replica, r->key, r->value) == ERR_OK;
-    }
-    good = good && replica_load_checkpoint_end(n->replica) == ERR_OK;
-    if (!good)
-        journal_fail(&n->sim->journal, VERDICT_SAFETY,
-                     "member %" PRIu32 " cannot load its own checkpoint of slot %" PRIu64 ": %s",
-                     n->id, image->slot, why == NULL ? "it is no state" : why);
-    return good;
-}
-
-/* A member that loses what it had counts among those that fail: a majority of the
- * others must be left with what it had. */
-static bool may_lose(const struct server *n)
-{
-    const struct sim *s = n->sim;
-    if (s->phase != PHASE_FAULTS || s->swarm.dead_at_end >= (s->swarm.members - 1) / 2)
-        return false;
-    for (uint32_t i = 0; i < s->swarm.members; i++) {
-        const struct server *other = &s->servers[i];
-        if (other != n && (other->disk.durable.log_damaged ||
-                           other->disk.durable.floor > saver_slot(&other->saver)))
-            return false;
-    }
-    return true;
-}
-
-static void maybe_lose_state(struct server *n)
-{
-    struct sim *s = n->sim;
-    bool chance = prng_chance(&s->disk_random, s->swarm.lose_state_ppm, PPM);
-    if (!chance || n->saver.durable == NULL || !may_lose(n))
-        return;
-    journal_trace(&s->journal, "%" PRIu32 " has lost its checkpoint of slot %" PRIu64, n->id,
-                  saver_slot(&n->saver));
-    saver_lose(&n->saver);
-    s->journal.counts[COUNT_STATES_LOST]++;
-}
-
-/* A damaged log stays so until the floor lies above it. Such a member has no vote, so
- * the others must be enough without it. */
-static void maybe_damage_log(struct server *n)
-{
-    struct sim *s = n->sim;
-    bool chance = prng_chance(&s->disk_random, s->swarm.damage_log_ppm, PPM);
-    if (!chance || n->disk.rows_count == 0 || !may_lose(n))
-        return;
-    journal_trace(&s->journal, "%" PRIu32 " cannot read its log up to slot %" PRIu64, n->id,
-                  n->disk.rows_count);
-    n->disk.durable.log_damaged = true;
-    s->journal.counts[COUNT_LOGS_DAMAGED]++;
-}
-
-void server_start(struct server *n)
-{
-    struct sim *s = n->sim;
-    const char *why = NULL;
-    CHECK(n->replica == NULL);
-    n->life++;
-    n->config.seed = prng_next(&s->fault_random);
-    maybe_lose_state(n);
-    maybe_damage_log(n);
-    n->disk.durable.last_slot = n->disk.rows_count;
-    if (replica_new(&n->config, &n->disk.durable, &n->replica, &why) != ERR_OK) {
-        journal_fail(&s->journal, VERDICT_SAFETY, "member %" PRIu32 " cannot be made: %s", n->id,
-                     why);
-        return;
-    }
-    n->disk.durable.used = 1;
-    if (s->swarm.history_bytes != 0 && n->saver.durable == NULL)
-        limit_history(n->replica, s->swarm.history_bytes);
-    if (!load_checkpoint(n))
-        return;
-    uint64_t base = saver_slot(&n->saver) > n->disk.durable.floor ? saver_slot(&n->saver)
-                                                                  : n->disk.durable.floor;
-    if (n->disk.durable.log_damaged)
-        base = n->disk.rows_count;
-    for (uint64_t slot = base + 1; slot <= n->disk.rows_count; slot++) {
-        const struct log_entry *row = disk_row(&n->disk, slot);
-        if (row == NULL || replica_load_entry(n->replica, row) != ERR_OK) {
-            journal_fail(&s->journal, VERDICT_SAFETY,
-                         "member %" PRIu32 " cannot load slot %" PRIu64 " of its own log", n->id,
-                         slot);
-            return;
-        }
-    }
-    journal_trace(&s->journal, "%" PRIu32 " starts, %" PRIu64 " slots, promised %" PRIu64, n->id,
-                  n->disk.rows_count, n->disk.durable.promised);
-    journal_mix(&s->journal, 1, n->id);
-    replica_loaded(n->replica, clock_local(&n->clock, s->now_ns));
-    step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
-    link_review(s, n->index);
-}
-
 /* a: life */
 static void on_restart(void *object, const struct queue_item *item)
 {
@@ -190,21 +93,27 @@ void server_die(struct server *n, enum server_death death, int64_t restart_after
     struct sim *s = n->sim;
     if (n->replica == NULL)
         return;
-    uint32_t kept = death == SERVER_POWER_CUT ? disk_power_cut(&n->disk, &s->disk_random)
-                                              : disk_crash(&n->disk, &s->disk_random);
+    uint32_t unsynced = n->disk.committing;
+    uint32_t kept = death == SERVER_POWER_CUT
+                        ? disk_power_cut(&n->disk, &s->disk_random, s->swarm.torn_ppm)
+                        : disk_crash(&n->disk, &s->disk_random);
     s->journal.counts[death == SERVER_POWER_CUT ? COUNT_POWER_CUTS : COUNT_CRASHES]++;
     journal_trace(&s->journal, "%" PRIu32 " %s (%" PRIu32 " unsynced steps kept)", n->id,
                   death == SERVER_POWER_CUT ? "loses power" : "crashes", kept);
     journal_mix(&s->journal, 2, n->id);
+    s->journal.counts[COUNT_TORN_WRITES] += kept < unsynced;
     saver_crash(&n->saver, n->saver_busy, &s->disk_random);
     replica_free(n->replica);
     n->replica = NULL;
     inbox_drop(n);
     n->saver_busy = false;
     n->paused = false;
-    n->dies_in_step = false;
-    n->disk_busy = false;
-    n->was_serving = false;
+    n->doom = SERVER_NEVER;
+    n->pauses_in_step = n->effects_left = false;
+    n->failing_syncs = 0;
+    n->disk_busy = n->disk_told_full = false;
+    n->was_serving = n->was_lost = false;
+    n->judged_slot = 0;
     memset(&n->view, 0, sizeof(n->view));
     link_review(s, n->index);
     channel_server_died(s, n->index);
@@ -249,12 +158,21 @@ static void inbox_add(struct server *n, const struct server_input *input)
     }
 }
 
-void server_pause(struct server *n)
+/* a: life, b: number of the pause */
+static void on_resume(void *object, const struct queue_item *item)
+{
+    struct server *n = object;
+    if (n->life == item->a && n->pause_number == item->b)
+        server_resume(n);
+}
+
+void server_pause(struct server *n, int64_t for_ns)
 {
     if (n->replica == NULL || n->paused)
         return;
     n->paused = true;
     n->pause_number++;
+    sim_after(n->sim, for_ns, on_resume, n, n->life, n->pause_number, 0, NULL);
     journal_trace(&n->sim->journal, "%" PRIu32 " is paused", n->id);
     link_review(n->sim, n->index);
     channel_server_silent(n->sim, n->index);
@@ -267,6 +185,10 @@ void server_resume(struct server *n)
     journal_trace(&n->sim->journal, "%" PRIu32 " goes on, %" PRIu32 " events late", n->id,
                   n->inbox_count);
     n->paused = false;
+    n->is_late = n->effects_left;
+    if (n->effects_left)
+        finish_step(n, n->effects.count);
+    n->is_late = false;
     struct server_input *late = n->inbox;
     uint32_t count = n->inbox_count;
     n->inbox = NULL;
@@ -319,8 +241,10 @@ static void execute(struct server *n, const struct effect *e)
         break; /* handed over together, before the first effect */
     case EFFECT_SEND_PEER:
         journal_mix(&s->journal, 4, (uint64_t)n->id << 32 | e->peer);
-        said_check(&s->truth, n->id, n->life, &n->disk, saver_slot(&n->saver),
-                   blob_slice(e->bytes));
+        if (e->bytes != n->judged_message) /* the same goes to several */
+            said_check(&s->truth, n->id, n->life, &n->disk, saver_slot(&n->saver),
+                       blob_slice(e->bytes));
+        n->judged_message = e->bytes;
         if (e->peer >= 1 && e->peer <= s->swarm.members && e->peer != n->id)
             link_send(s, n->index, e->peer - 1, e->bytes);
         break;
@@ -385,6 +309,12 @@ static void look(struct server *n)
     check_lease(s, n);
     if (n->view.floor > floor_before && n->view.floor == n->view.checkpoint)
         s->journal.counts[COUNT_TRANSFERS]++;
+    s->journal.counts[COUNT_REPAIRS] += n->was_lost && !n->view.lost;
+    n->was_lost = n->view.lost;
+    s->journal.counts[COUNT_LEADERS_STALLED] +=
+        n->was_serving && !n->view.serving && n->stalled_until_ns[SERVER_LOG] > s->now_ns;
+    if (!n->disk_told_full)
+        truth_rows(&s->truth, n->id, &n->disk, &n->view, &n->judged_slot);
     if (n->view.serving && !n->was_serving && s->leader != n->id) {
         s->leader = n->id;
         s->journal.counts[COUNT_LEADER_CHANGES]++;
@@ -427,22 +357,48 @@ static void step(struct server *n, const struct server_input *input)
     replica_step(n->replica, &event, &n->effects);
 
     uint32_t count = n->effects.count;
-    bool dies = n->dies_in_step && count > 0;
-    bool handed = true;
-    if (dies) {
+    bool dies = n->doom == SERVER_IN_STEP && count > 0;
+    bool pauses = n->pauses_in_step && !dies && count > 0;
+    bool handed = !dies || prng_chance(&s->fault_random, 1, 2);
+    if (dies || pauses)
         count = (uint32_t)prng_below(&s->fault_random, count);
-        handed = prng_chance(&s->fault_random, 1, 2);
-    }
     if (handed && disk_hand_over(&n->disk, n->effects.list, n->effects.count))
         server_disk_go_on(n);
-    for (uint32_t i = 0; i < count; i++)
-        execute(n, &n->effects.list[i]);
+    n->effects_done = 0;
+    finish_step(n, count);
     if (dies) {
-        server_die(n, n->death, n->restart_after_ns);
-        return;
+        (void)server_is_doomed(n, SERVER_IN_STEP);
+    } else if (pauses) {
+        n->effects_left = true;
+        n->pauses_in_step = false;
+        s->journal.counts[COUNT_PAUSES_IN_STEP]++;
+        server_pause(n, n->pause_ns);
     }
+}
+
+/* Executes the effects up to `until`; the last of them ends the step. */
+static void finish_step(struct server *n, uint32_t until)
+{
+    n->judged_message = NULL;
+    for (; n->effects_done < until; n->effects_done++)
+        execute(n, &n->effects.list[n->effects_done]);
+    n->effects_left = false;
+    if (until < n->effects.count)
+        return;
     look(n);
     wake_later(n, n->effects.wake_at_ns);
+}
+
+bool server_is_doomed(struct server *n, enum server_moment at)
+{
+    static const enum count counts[] = {[SERVER_IN_STEP] = COUNT_DEATHS_IN_STEP,
+                                        [SERVER_AT_COMMIT] = COUNT_DEATHS_AT_COMMIT,
+                                        [SERVER_AT_CHECKPOINT] = COUNT_DEATHS_AT_CHECKPOINT};
+    if (n->doom != at)
+        return false;
+    n->sim->journal.counts[counts[at]]++;
+    server_die(n, n->death, n->restart_after_ns);
+    return true;
 }
 
 bool server_has_lease(const struct server *n)

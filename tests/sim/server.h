@@ -30,6 +30,15 @@ struct server_input {
 };
 
 enum server_death { SERVER_CRASH, SERVER_POWER_CUT };
+enum server_file { SERVER_LOG, SERVER_STATE, SERVER_FILES };
+
+/* Where one dies that was told to: the narrow places that chance alone seldom hits. */
+enum server_moment {
+    SERVER_NEVER,
+    SERVER_IN_STEP,       /* at a random effect of the next step that has some */
+    SERVER_AT_COMMIT,     /* something is durable in the log, and nobody knows */
+    SERVER_AT_CHECKPOINT, /* the same, of a checkpoint */
+};
 
 struct server {
     struct sim *sim; /* borrowed */
@@ -46,22 +55,32 @@ struct server {
     uint64_t pause_number;
     struct server_input *inbox; /* owned, with what is in it; used while paused */
     uint32_t inbox_count, inbox_capacity;
-    bool dies_in_step; /* armed: at a random effect of the next step that has some */
+    enum server_moment doom; /* armed */
     enum server_death death;
     int64_t restart_after_ns; /* of the armed death; negative: stays down */
-    bool disk_busy, disk_full, saver_busy;
-    int64_t stalled_until_ns;
-    bool is_sick; /* from healing on it is one of those that fail */
-    bool was_serving;
-    struct replica_view view; /* after the last step */
+    bool pauses_in_step;      /* armed: at a random effect of the next step that has some */
+    int64_t pause_ns;         /* of the armed pause */
+    uint32_t effects_done;    /* while paused in a step: of `effects` */
+    bool effects_left;
+    bool is_late;           /* what it does now it should have done before a pause */
+    uint32_t failing_syncs; /* bits: the next of that file fails */
+    bool disk_busy, disk_full, disk_told_full, saver_busy;
+    uint32_t slow_log_us, slow_state_us;    /* more than other servers' at most */
+    int64_t stalled_until_ns[SERVER_FILES]; /* by file */
+    bool is_sick;                           /* from healing on it is one of those that fail */
+    bool was_serving, was_lost;
+    struct replica_view view;          /* after the last step */
+    const struct blob *judged_message; /* the last one of this step; only compared */
+    uint64_t judged_slot;              /* rows up to it were compared in this life (truth_rows) */
 };
 
 void server_init(struct sim *s, uint32_t index);
 void server_release(struct server *n);
+/* server_boot.c */
 void server_start(struct server *n);
 /* Dies at once, and starts again after restart_after_ns unless that is negative. */
 void server_die(struct server *n, enum server_death death, int64_t restart_after_ns);
-void server_pause(struct server *n);
+void server_pause(struct server *n, int64_t for_ns);
 void server_resume(struct server *n);
 /* Takes over nothing: references in `input` stay the caller's. */
 void server_take(struct server *n, const struct server_input *input);
@@ -77,6 +96,17 @@ static inline bool server_is_paused(const struct server *n)
 void server_disk_go_on(struct server *n);
 /* server_saver.c: the same, of checkpoints. */
 void server_saver_go_on(struct server *n);
+/* It was told to die at this moment, and does. */
+bool server_is_doomed(struct server *n, enum server_moment at);
+
+/* server_damage.c: a row or record of it rots; what it finds of that when it starts. */
+void server_rot(struct server *n);
+void server_find_damage(struct server *n);
+/* The process ends itself, and is started again. */
+void server_ends(struct server *n, const char *why);
+/* True if this sync was to fail: then it has ended. */
+bool server_sync_fails(struct server *n, enum server_file file);
+
 /* Believes, by its own clock, that nobody else leads. */
 bool server_has_lease(const struct server *n);
 

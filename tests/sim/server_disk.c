@@ -8,9 +8,10 @@
 static int64_t commit_ns(struct server *n)
 {
     const struct swarm *w = &n->sim->swarm;
-    int64_t delay = NS_PER_US * (int64_t)(w->commit_us + prng_below(&n->sim->disk_random,
-                                                                    w->commit_spread_us + 1));
-    return ns_max(delay, n->stalled_until_ns - n->sim->now_ns);
+    uint64_t spread_us = (uint64_t)w->commit_spread_us + n->slow_log_us;
+    int64_t delay =
+        NS_PER_US * (int64_t)(w->commit_us + prng_below(&n->sim->disk_random, spread_us + 1));
+    return ns_max(delay, n->stalled_until_ns[SERVER_LOG] - n->sim->now_ns);
 }
 
 /* a: life, b: sequence, c: event kind */
@@ -35,12 +36,19 @@ static void on_commit(void *object, const struct queue_item *item)
     struct server *n = object;
     if (n->life != item->a || n->replica == NULL)
         return;
+    if (server_sync_fails(n, SERVER_LOG))
+        return; /* whether it is there nobody knows */
     n->disk_busy = false;
     if (n->disk_full) {
+        n->disk_told_full = true;
         disk_tells(n, REPLICA_EVENT_PERSIST_FULL, disk_refuse(&n->disk));
     } else {
         uint64_t sequence = disk_finish(&n->disk);
         journal_mix(&n->sim->journal, 3, n->id);
+        if (server_is_doomed(n, SERVER_AT_COMMIT))
+            return;
+        if (n->disk.jobs_count == 0)
+            n->disk_told_full = false;
         disk_tells(n, REPLICA_EVENT_PERSISTED, sequence);
     }
     server_disk_go_on(n);
@@ -53,6 +61,10 @@ static void on_read(void *object, const struct queue_item *item)
     if (n->life != item->a || n->replica == NULL)
         return;
     const struct disk_job job = *disk_read(&n->disk);
+    if (disk_reads_rot(&n->disk, job.first_slot, job.last_slot)) {
+        server_ends(n, "a row of its log is damaged");
+        return;
+    }
     struct server_input input = {.kind = REPLICA_EVENT_LOG_READ, .token = job.token};
     uint64_t bytes = 0;
     for (uint64_t slot = job.first_slot; slot <= job.last_slot; slot++) {

@@ -15,7 +15,8 @@ enum {
     TICK_MS = 50,
     BOOT_MS = 500,
     FOUNDING_MS_MAX = 60 * 1000,
-    PROGRESS_MS_MAX = 60 * 1000, /* after healing, for everything to be well again */
+    CALLS_MS_MAX = 120 * 1000,   /* after healing, for what calls the run lacks */
+    PROGRESS_MS_MAX = 60 * 1000, /* after those, for everything to be well again */
     QUIET_MS = 600,              /* without anything new: then the end is looked at */
     EVENTS_MAX = 3 * 1000 * 1000,
 };
@@ -136,6 +137,20 @@ static void heal(struct sim *s)
     s->phase = PHASE_HEALED;
     s->phase_began_ns = s->now_ns;
     fault_heal(s);
+}
+
+/* Once they have made the calls that belong to a run, on a sound cell if need be. */
+static void let_clients_finish(struct sim *s)
+{
+    if (s->journal.counts[COUNT_CALLS] < s->swarm.calls) {
+        if (s->now_ns - s->phase_began_ns > ms_to_ns(CALLS_MS_MAX))
+            journal_fail(&s->journal, VERDICT_LIVENESS,
+                         "%d s after healing the clients have made only %" PRIu64 " calls",
+                         CALLS_MS_MAX / 1000, s->journal.counts[COUNT_CALLS]);
+        return;
+    }
+    s->finishing = true;
+    s->phase_began_ns = s->now_ns;
     for (uint32_t i = 0; i < s->swarm.clients; i++)
         player_finish(&s->clients[i]);
 }
@@ -147,7 +162,7 @@ static void look_for_the_end(struct sim *s)
         s->quiet_prefix = s->truth.prefix;
         s->quiet_since_ns = s->now_ns;
         if (s->now_ns - s->phase_began_ns > ms_to_ns(PROGRESS_MS_MAX))
-            journal_fail(&s->journal, VERDICT_LIVENESS, "%d s after healing: %s",
+            journal_fail(&s->journal, VERDICT_LIVENESS, "%d s after all was healed: %s",
                          PROGRESS_MS_MAX / 1000, why);
         return;
     }
@@ -183,12 +198,15 @@ static void on_tick(void *object, const struct queue_item *item)
             heal(s);
         break;
     case PHASE_HEALED:
-        look_for_the_end(s);
+        if (!s->finishing)
+            let_clients_finish(s);
+        else
+            look_for_the_end(s);
         break;
     }
 }
 
-void sim_run(struct sim *s, uint64_t seed, const struct swarm *swarm, FILE *trace)
+void sim_run(struct sim *s, uint64_t seed, const struct swarm *swarm, FILE *trace, bool hash_trace)
 {
     struct queue_item item;
     uint64_t events = 0;
@@ -196,6 +214,7 @@ void sim_run(struct sim *s, uint64_t seed, const struct swarm *swarm, FILE *trac
     s->seed = seed;
     s->swarm = *swarm;
     journal_init(&s->journal, &s->now_ns, trace);
+    s->journal.tells |= hash_trace;
     set_up(s);
     while (!s->over && !journal_failed(&s->journal) && queue_take(&s->queue, &item)) {
         s->now_ns = item.at_ns;

@@ -39,7 +39,7 @@ struct sim {
     int64_t phase_began_ns;
     int64_t quiet_since_ns; /* since when there is nothing new, after healing */
     uint64_t quiet_prefix;
-    bool over;
+    bool over, finishing; /* the clients make no new calls */
     struct prng disk_random, clock_random, work_random, fault_random, channel_random;
     struct net net;
     struct links links;
@@ -57,8 +57,9 @@ struct sim {
     uint64_t faults_number; /* queued faults of an older number are void */
 };
 
-/* The whole life of a run. The verdict is in ret->journal. `trace` may be NULL. */
-void sim_run(struct sim *s, uint64_t seed, const struct swarm *swarm, FILE *trace);
+/* The whole life of a run. The verdict is in ret->journal. `trace` may be NULL; its
+ * hash is made if it is there, or if asked for. */
+void sim_run(struct sim *s, uint64_t seed, const struct swarm *swarm, FILE *trace, bool hash_trace);
 void sim_release(struct sim *s);
 
 /* `run(object, item)` after delay_ns. */

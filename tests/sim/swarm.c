@@ -38,7 +38,7 @@ static void draw_cell(struct swarm *s, struct prng *p)
     s->lease_ms = often(p, 60) ? 0 : between(p, 150, 2500);
     s->rate_ppm = 5000;
     s->log_keep_entries = spread(p, 4, 1024);
-    s->calls = between(p, 500, 1000);
+    s->calls = between(p, 1000, 1300);
     s->fault_ms = between(p, 8000, 20000);
     s->faults_from_start = often(p, 20);
     s->dead_at_end = often(p, 30) ? between(p, 1, (s->members - 1) / 2) : 0;
@@ -114,7 +114,9 @@ static void draw_network(struct swarm *s, struct prng *p)
     s->cut_ms = spread(p, 100, 8000);
     s->one_way_ppm = often(p, 50) ? between(p, 100000, 900000) : 0;
     s->isolate_ppm = between(p, 200000, 800000);
-    s->flap_every_ms = maybe(p, 25, 200, 4000);
+    s->flap_every_ms = maybe(p, 35, 1000, 8000);
+    s->flap_times = spread(p, 1, 16);
+    s->flap_ms = spread(p, 5, 600);
     s->client_cut_every_ms = maybe(p, 40, 1000, 10000);
 }
 
@@ -126,8 +128,13 @@ static void draw_disks(struct swarm *s, struct prng *p)
     s->stall_ms = spread(p, 50, 4000);
     s->full_every_ms = maybe(p, 20, 2000, 15000);
     s->full_ms = spread(p, 50, 4000);
+    s->slow_log_us = maybe(p, 25, 2000, 80000);
+    s->slow_state_us = maybe(p, 25, 2000, 80000);
     s->lose_state_ppm = maybe(p, 25, 50000, 400000);
     s->damage_log_ppm = maybe(p, 25, 50000, 400000);
+    s->rot_every_ms = maybe(p, 25, 1000, 10000);
+    s->sync_fail_every_ms = maybe(p, 25, 1000, 10000);
+    s->torn_ppm = often(p, 70) ? between(p, 50000, 700000) : 0;
 }
 
 static void draw_clocks(struct swarm *s, struct prng *p)
@@ -145,9 +152,12 @@ static void draw_processes(struct swarm *s, struct prng *p)
     s->power_every_ms = maybe(p, 35, 700, 8000);
     s->blackout_every_ms = maybe(p, 20, 4000, 15000);
     s->restart_ms = spread(p, 10, 5000);
-    s->crash_in_step_ppm = between(p, 200000, 900000);
+    s->crash_in_step_ppm = between(p, 200000, 800000);
+    s->crash_at_commit_ppm = maybe(p, 50, 50000, 900000);
+    s->crash_at_checkpoint_ppm = maybe(p, 50, 2000, 200000);
     s->pause_every_ms = maybe(p, 35, 1000, 10000);
     s->pause_ms = spread(p, 50, 5000);
+    s->pause_in_step_ppm = often(p, 70) ? between(p, 100000, 900000) : 0;
     s->client_pause_every_ms = maybe(p, 50, 2000, 12000);
     s->client_pause_ms = between(p, s->ttl_min_ms / 2, s->ttl_max_ms + 1000);
     s->client_crash_every_ms = maybe(p, 30, 1000, 10000);
@@ -162,6 +172,7 @@ static void draw_deposed(struct swarm *s, struct prng *p)
     s->cut_ms = between(p, 600, 1800);
     s->isolate_ppm = s->leader_bias_ppm = 900000;
     s->crash_every_ms = s->power_every_ms = s->client_cut_every_ms = 0;
+    s->crash_at_checkpoint_ppm = s->sync_fail_every_ms = 0;
     s->delay_us = spread(p, 50, 2000);
     s->delay_spread_us = spread(p, 50, 2000);
     s->weight_get += s->weight_put;
@@ -195,6 +206,7 @@ static void draw_slow_network(struct swarm *s, struct prng *p)
     s->stall_every_ms = between(p, 300, 2000);
     s->stall_ms = between(p, 200, 1500);
     s->crash_every_ms = s->power_every_ms = s->blackout_every_ms = s->flap_every_ms = 0;
+    s->crash_at_checkpoint_ppm = s->sync_fail_every_ms = 0;
     s->leader_bias_ppm = 900000;
 }
 
@@ -219,6 +231,8 @@ static void draw_wild_clocks(struct swarm *s, struct prng *p)
     s->cut_ms = between(p, 2000, 8000);
     s->clock_ppm = between(p, 50000, 600000);
     s->turn_every_ms = spread(p, 200, 4000);
+    s->leap_every_ms = maybe(p, 60, 500, 8000);
+    s->leap_ms = spread(p, 50, 30000);
     s->quorum_ppm = between(p, 300000, 900000);
     s->weight_put += 5;
     s->weight_get += 10;
@@ -329,6 +343,8 @@ static const struct field fields[] = {
     FIELD(one_way_ppm),
     FIELD(isolate_ppm),
     FIELD(flap_every_ms),
+    FIELD(flap_times),
+    FIELD(flap_ms),
     FIELD(client_cut_every_ms),
     FIELD(commit_us),
     FIELD(commit_spread_us),
@@ -336,21 +352,31 @@ static const struct field fields[] = {
     FIELD(stall_ms),
     FIELD(full_every_ms),
     FIELD(full_ms),
+    FIELD(slow_log_us),
+    FIELD(slow_state_us),
     FIELD(lose_state_ppm),
     FIELD(damage_log_ppm),
+    FIELD(rot_every_ms),
+    FIELD(sync_fail_every_ms),
+    FIELD(torn_ppm),
     FIELD(distrusts_clocks),
     FIELD(clock_ppm),
     FIELD(turn_every_ms),
     FIELD(wall_jump_every_ms),
     FIELD(late_us),
+    FIELD(leap_every_ms),
+    FIELD(leap_ms),
     FIELD(wild_clocks),
     FIELD(crash_every_ms),
     FIELD(power_every_ms),
     FIELD(blackout_every_ms),
     FIELD(restart_ms),
     FIELD(crash_in_step_ppm),
+    FIELD(crash_at_commit_ppm),
+    FIELD(crash_at_checkpoint_ppm),
     FIELD(pause_every_ms),
     FIELD(pause_ms),
+    FIELD(pause_in_step_ppm),
     FIELD(client_pause_every_ms),
     FIELD(client_pause_ms),
     FIELD(client_crash_every_ms),

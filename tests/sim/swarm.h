@@ -30,16 +30,22 @@ struct swarm {
     uint32_t loss_ppm, duplicate_ppm, reorder_ppm, reorder_us, merge_ppm;
     uint32_t silence_ms, reconnect_ms, client_silence_ms;
     uint32_t lag_bytes, slow_every_ms, slow_ms; /* clients that read slowly */
-    uint32_t cut_every_ms, cut_ms, one_way_ppm, isolate_ppm, flap_every_ms, client_cut_every_ms;
+    uint32_t cut_every_ms, cut_ms, one_way_ppm, isolate_ppm, client_cut_every_ms;
+    uint32_t flap_every_ms, flap_times, flap_ms;
     /* disks */
     uint32_t commit_us, commit_spread_us, stall_every_ms, stall_ms, full_every_ms, full_ms;
+    uint32_t slow_log_us, slow_state_us;     /* more, of some servers' log or checkpoint */
     uint32_t lose_state_ppm, damage_log_ppm; /* of restarts */
+    uint32_t rot_every_ms, sync_fail_every_ms, torn_ppm;
     /* clocks */
     uint32_t distrusts_clocks, clock_ppm, turn_every_ms, wall_jump_every_ms, late_us;
-    uint32_t wild_clocks; /* they break the bound: what rests on it is not judged */
+    uint32_t leap_every_ms, leap_ms; /* only with: */
+    uint32_t wild_clocks;            /* they break the bound: what rests on it is not judged */
     /* processes */
-    uint32_t crash_every_ms, power_every_ms, blackout_every_ms, restart_ms, crash_in_step_ppm;
-    uint32_t pause_every_ms, pause_ms, client_pause_every_ms, client_pause_ms,
+    uint32_t crash_every_ms, power_every_ms, blackout_every_ms, restart_ms;
+    uint32_t crash_in_step_ppm, crash_at_commit_ppm; /* of these deaths */
+    uint32_t crash_at_checkpoint_ppm;                /* of checkpoints */
+    uint32_t pause_every_ms, pause_ms, pause_in_step_ppm, client_pause_every_ms, client_pause_ms,
         client_crash_every_ms;
     uint32_t leader_bias_ppm; /* chance that a fault looks for the leader */
 };

@@ -100,7 +100,7 @@ static void test_disk__a_power_cut_mostly_loses_what_was_not_synced(void)
         disk_finish(&d);
         write_step(&d, 2, 65537, 2, "under way");
         disk_begin(&d);
-        disk_power_cut(&d, &random);
+        disk_power_cut(&d, &random, 250000);
         CU_ASSERT_TRUE(holds(&d, 1, "synced"));
         lost += disk_row(&d, 2) == NULL;
         disk_release(&d);
@@ -146,6 +146,50 @@ static void test_disk__a_read_waits_for_the_writes_before_it(void)
     disk_release(&d);
 }
 
+static void test_disk__a_row_rots_until_it_is_written_again_or_cut(void)
+{
+    struct disk d;
+    struct prng random;
+    struct effect cut = {.kind = EFFECT_PERSIST_FLOOR, .sequence = 3, .last_slot = 1};
+    prng_init(&random, 1);
+    disk_init(&d, NULL, NULL);
+    CU_ASSERT_EQUAL(disk_rot(&d, &random), 0);
+    write_step(&d, 1, 65537, 1, "one");
+    disk_begin(&d);
+    disk_finish(&d);
+    CU_ASSERT_EQUAL(disk_rot(&d, &random), 1);
+    CU_ASSERT_EQUAL(disk_rot(&d, &random), 0);
+    CU_ASSERT_TRUE(disk_reads_rot(&d, 1, 4));
+    CU_ASSERT_FALSE(disk_reads_rot(&d, 2, 4));
+    write_step(&d, 2, 65537, 1, "one");
+    disk_begin(&d);
+    disk_finish(&d);
+    CU_ASSERT_FALSE(disk_reads_rot(&d, 1, 4));
+    CU_ASSERT_EQUAL(disk_rot(&d, &random), 1);
+    CU_ASSERT_TRUE(disk_hand_over(&d, &cut, 1));
+    disk_begin(&d);
+    disk_finish(&d);
+    CU_ASSERT_FALSE(disk_reads_rot(&d, 1, 4));
+    disk_release(&d);
+}
+
+static void test_disk__a_damaged_log_is_gone_but_for_how_far_it_went(void)
+{
+    struct disk d;
+    disk_init(&d, NULL, NULL);
+    write_step(&d, 1, 65537, 1, "one");
+    write_step(&d, 2, 65537, 2, "two");
+    disk_begin(&d);
+    disk_finish(&d);
+    disk_lose_log(&d);
+    CU_ASSERT_TRUE(d.durable.log_damaged);
+    CU_ASSERT_EQUAL(d.rows_count, 2);
+    CU_ASSERT_EQUAL(d.durable.promised, 65537);
+    CU_ASSERT_PTR_NULL(disk_row(&d, 1));
+    CU_ASSERT_PTR_NULL(disk_row(&d, 2));
+    disk_release(&d);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -155,6 +199,8 @@ int main(int argc, char **argv)
         TEST(test_disk__a_power_cut_mostly_loses_what_was_not_synced),
         TEST(test_disk__a_full_disk_refuses_all_until_the_replica_knows),
         TEST(test_disk__a_read_waits_for_the_writes_before_it),
+        TEST(test_disk__a_row_rots_until_it_is_written_again_or_cut),
+        TEST(test_disk__a_damaged_log_is_gone_but_for_how_far_it_went),
     };
     return run_suite("sim_disk", cases, sizeof cases / sizeof cases[0], argc, argv);
 }

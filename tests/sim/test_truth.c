@@ -250,6 +250,56 @@ static void say_accepted(struct court *c, uint32_t id, uint64_t ballot, uint64_t
     say(c, id, &m);
 }
 
+/* Rows 1 and 2 are chosen; member 4 has something older in the second. */
+static void two_are_chosen(struct court *c)
+{
+    begin(c);
+    accept(c, 4, 5, 2, "older");
+    for (uint32_t id = 1; id <= 3; id++) {
+        accept(c, id, 10, 1, "one");
+        accept(c, id, 10, 2, "two");
+    }
+    accept(c, 4, 10, 1, "one");
+}
+
+static void test_truth__an_older_row_that_is_offered_as_chosen_is_found(void)
+{
+    static struct court c;
+    struct replica_view view = {.chosen = 2, .applied = 2};
+    uint64_t judged = 0;
+    two_are_chosen(&c);
+    truth_rows(&c.truth, 1, &c.disks[1], &view, &judged);
+    CU_ASSERT_FALSE(fails(&c));
+    CU_ASSERT_EQUAL(judged, 2);
+    judged = 0;
+    truth_rows(&c.truth, 4, &c.disks[4], &view, &judged);
+    CU_ASSERT_TRUE(fails(&c));
+    end(&c);
+}
+
+static void test_truth__a_row_below_the_floor_or_about_to_be_replaced_is_nobodys(void)
+{
+    static struct court c;
+    struct replica_view view = {.chosen = 2, .applied = 2, .floor = 2};
+    struct effect again = {.kind = EFFECT_PERSIST_ENTRY, .sequence = 1000};
+    uint64_t judged = 0;
+    two_are_chosen(&c);
+    truth_rows(&c.truth, 4, &c.disks[4], &view, &judged);
+    CU_ASSERT_FALSE(fails(&c));
+    view.floor = judged = 0;
+    again.entry = (struct log_entry){
+        .slot = 2, .ballot = 10, .kind = ENTRY_BATCH, .value = blob_copy(slice_of_string("two"))};
+    CU_ASSERT_TRUE(disk_hand_over(&c.disks[4], &again, 1));
+    blob_unref(again.entry.value);
+    truth_rows(&c.truth, 4, &c.disks[4], &view, &judged);
+    CU_ASSERT_FALSE(fails(&c));
+    take(&c, 4);
+    truth_rows(&c.truth, 4, &c.disks[4], &view, &judged);
+    CU_ASSERT_FALSE(fails(&c));
+    CU_ASSERT_EQUAL(judged, 2);
+    end(&c);
+}
+
 static void test_said__accepted_needs_rows_of_its_ballot(void)
 {
     static struct court c;
@@ -364,6 +414,8 @@ int main(int argc, char **argv)
         TEST(test_truth__counting_what_is_of_another_ballot_is_found),
         TEST(test_truth__counting_what_is_chosen_is_right_in_any_ballot),
         TEST(test_truth__states_that_differ_after_one_slot_are_found),
+        TEST(test_truth__an_older_row_that_is_offered_as_chosen_is_found),
+        TEST(test_truth__a_row_below_the_floor_or_about_to_be_replaced_is_nobodys),
         TEST(test_said__accepted_needs_rows_of_its_ballot),
         TEST(test_said__a_row_of_an_older_ballot_does_not_count),
         TEST(test_said__a_promise_before_it_is_durable_is_found),

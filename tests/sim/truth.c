@@ -201,3 +201,24 @@ void truth_counted(struct truth *t, uint32_t leader, uint64_t ballot, uint32_t m
         return;
     }
 }
+
+void truth_rows(struct truth *t, uint32_t id, const struct disk *d, const struct replica_view *view,
+                uint64_t *judged)
+{
+    uint64_t last = view->chosen < d->rows_count ? view->chosen : d->rows_count;
+    if (d->jobs_count > 0 || d->refusing || d->durable.log_damaged || view->lost)
+        return;
+    if (*judged < view->floor)
+        *judged = view->floor;
+    for (; *judged < last; ++*judged) {
+        const struct log_entry *row = disk_row(d, *judged + 1);
+        if (row != NULL && truth_is_chosen(t, row->slot, truth_value_hash(row)))
+            continue;
+        journal_fail(t->journal, VERDICT_SAFETY,
+                     "member %" PRIu32 " has slots %" PRIu64 " to %" PRIu64
+                     " to give to others, but its row of slot %" PRIu64 " is %s",
+                     id, view->floor + 1, view->chosen, *judged + 1,
+                     row == NULL ? "not there" : "not what was chosen");
+        return;
+    }
+}

@@ -12,6 +12,8 @@
  *   T4  the promise and the longest lease on a disk never fall;
  *   T5  equal applied slot, equal state hash and revision;
  *   T6  a message says no more than what its sender's disk holds (said.c);
+ *   T7  what a replica gives to others of its log, the rows behind its floor and up to
+ *       what it calls chosen, is on its disk and chosen, once no write is under way;
  *   T8  what a leader counts another to hold in its ballot is chosen, or was on that
  *       one's disk in that ballot.
  *
@@ -66,5 +68,8 @@ void truth_view(struct truth *t, uint32_t id, const struct replica_view *view);
 /* A leader counts slots to `through` as held by `member` in its ballot. */
 void truth_counted(struct truth *t, uint32_t leader, uint64_t ballot, uint32_t member,
                    uint64_t through);
+/* T7. Rows up to *judged were looked at before: T3 watches what replaces them. */
+void truth_rows(struct truth *t, uint32_t id, const struct disk *d, const struct replica_view *view,
+                uint64_t *judged);
 
 #endif
