@@ -43,6 +43,17 @@ void check_belief(struct sim *s, const struct client *c)
     }
 }
 
+void check_alive(struct sim *s, const struct client *c)
+{
+    const struct model_session *known = model_session(&s->model, c->id);
+    if (s->swarm.wild_clocks == 0 && known != NULL && known->expired)
+        journal_fail(&s->journal, VERDICT_SAFETY,
+                     "client %" PRIu32 " believes in session %" PRIu64 " for another %" PRId64
+                     " us, but it is expired",
+                     c->index, c->id,
+                     client_session_safe_ns(c->session, host_now_ns(c->host)) / NS_PER_US);
+}
+
 void check_granted(struct sim *s, const struct client *c, const struct call *call,
                    const Coord__V1__Sequencer *granted)
 {

@@ -21,6 +21,8 @@ struct call;
 
 /* This client has begun to believe in something. */
 void check_belief(struct sim *s, const struct client *c);
+/* This client believes in its session, or goes on to: that is live, then. */
+void check_alive(struct sim *s, const struct client *c);
 /* Does the log know this grant? */
 void check_granted(struct sim *s, const struct client *c, const struct call *call,
                    const Coord__V1__Sequencer *granted);

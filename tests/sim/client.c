@@ -215,6 +215,8 @@ void client_step(struct client *c, const struct client_event *event)
     bool safe = client_is_safe(c);
     if (safe && !c->was_safe)
         check_belief(c->sim, c);
+    if (safe)
+        check_alive(c->sim, c);
     c->was_safe = safe;
     if (over) {
         player_session_over(c);

@@ -117,6 +117,20 @@ static void test_belief__an_expiry_after_the_lease_is_well(void)
     end();
 }
 
+static void test_belief__a_belief_in_what_is_expired_is_found(void)
+{
+    bench_begin(&sim);
+    bench_open(&sim, 1);
+    bench_expire(&sim, 1);
+    bench_safe_client(&sim, 1, 2);
+    check_alive(&sim, &sim.clients[1]);
+    CU_ASSERT_FALSE(bench_failed(&sim));
+    bench_safe_client(&sim, 0, 1);
+    check_alive(&sim, &sim.clients[0]);
+    CU_ASSERT_TRUE(bench_failed(&sim));
+    end();
+}
+
 static void test_belief__a_grant_that_nobody_made_is_found(void)
 {
     struct call call = {.path = path_index("/l0")};
@@ -216,6 +230,7 @@ int main(int argc, char **argv)
         TEST(test_belief__a_grant_over_a_believer_is_found),
         TEST(test_belief__an_expiry_within_the_lease_is_found),
         TEST(test_belief__an_expiry_after_the_lease_is_well),
+        TEST(test_belief__a_belief_in_what_is_expired_is_found),
         TEST(test_belief__a_grant_that_nobody_made_is_found),
         TEST(test_belief__who_was_told_of_force_believes_no_more),
         TEST(test_belief__a_lock_that_passes_on_before_its_holder_is_told_is_found),
