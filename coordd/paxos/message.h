@@ -20,9 +20,10 @@ enum message_kind {
     MESSAGE_FETCH,
     MESSAGE_FETCHED,
     MESSAGE_RELINQUISH,
-    /* Not of consensus: state for one whose log the others have cut (coordd/replica). */
+    /* Not of consensus (coordd/replica): state for one whose log the others have cut. */
     MESSAGE_TRANSFER,
     MESSAGE_TRANSFERRED,
+    MESSAGE_STATE_HASH, /* what the state is there, to be compared */
 };
 
 /* A message carries at most this many entries, and at most this many bytes of
@@ -41,6 +42,7 @@ struct message {
     uint64_t held;
     uint64_t round;
     uint64_t number;
+    uint64_t hash[2]; /* of STATE_HASH */
     uint32_t chunk;
     uint32_t lease_ms;
     bool done, healthy, granted, gap, lease, stranger, happy;

@@ -223,6 +223,7 @@ static void on_message(struct paxos *p, const struct paxos_event *e, struct paxo
         break;
     case MESSAGE_TRANSFER:
     case MESSAGE_TRANSFERRED:
+    case MESSAGE_STATE_HASH:
         break; /* not for consensus */
     }
 }
@@ -262,6 +263,14 @@ static void relinquish(struct paxos *p, uint32_t to, struct paxos_effects *out)
     /* Not at once against the one that was named. */
     p->election.yielding = true;
     p->election.pause_until_ns = p->now_ns + ms_to_ns(PROMISE_PAUSE_MS);
+}
+
+void paxos_lose_state(struct paxos *p, struct paxos_effects *out)
+{
+    if (p->role != PAXOS_FOLLOWER)
+        relinquish(p, 0, out);
+    p->election.probing = false;
+    p->lost = true;
 }
 
 static void on_full(struct paxos *p, const struct paxos_event *e, struct paxos_effects *out)

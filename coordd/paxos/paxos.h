@@ -135,11 +135,14 @@ bool paxos_knows(const struct paxos *p, uint32_t member, uint64_t incarnation);
 /* What this replica lacks was cut from the others' logs, or its own state is lost:
  * it needs the state of another. *ret_from is who has it, 0: anybody may. */
 bool paxos_behind(const struct paxos *p, uint32_t *ret_from);
-/* The log goes on behind its floor, but the state up to there is lost. */
+/* The log goes on, but the state up to what is applied is lost, or wrong. */
 bool paxos_lost(const struct paxos *p);
 /* The first slot whose state would be of use to it. */
 uint64_t paxos_needs(const struct paxos *p);
 bool paxos_can_install(const struct paxos *p, uint64_t slot);
+/* What was applied turned out to be wrong: lead no longer, and apply nothing, until
+ * the state of another is installed. What was promised and accepted is sound. */
+void paxos_lose_state(struct paxos *p, struct paxos_effects *out);
 /* Walks the invariants; NULL, or a constant that names the broken one. */
 const char *paxos_check(const struct paxos *p);
 

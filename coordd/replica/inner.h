@@ -14,7 +14,8 @@
  *   catch_up.c  watches that come back, and slow readers
  *   delays.c    locks whose holder died, at the leader
  *   hand_over.c leadership that is passed on by request
- *   checkpoint.c, transfer.c   the state, saved and sent: headers of their own */
+ *   checkpoint.c, transfer.c   the state, saved and sent: headers of their own
+ *   divergence.c               ... and compared: likewise */
 #ifndef COORD_REPLICA_INNER_H
 #define COORD_REPLICA_INNER_H
 
@@ -22,6 +23,7 @@
 #include "coordd/paxos/paxos.h"
 #include "coordd/replica/batch.h"
 #include "coordd/replica/checkpoint.h"
+#include "coordd/replica/divergence.h"
 #include "coordd/replica/replica.h"
 #include "coordd/replica/transfer.h"
 #include "coordd/state/state.h"
@@ -145,6 +147,7 @@ struct replica {
     struct checkpointer checkpoint;
     struct checkpoint_about loading; /* of the checkpoint that is being loaded */
     struct transfers transfers;
+    struct divergence divergence;
     struct arena arena;
     struct buffer scratch;
 

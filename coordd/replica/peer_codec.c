@@ -25,6 +25,7 @@ struct packed {
     Coord__V1__Relinquish relinquish;
     Coord__V1__Transfer transfer;
     Coord__V1__Transferred transferred;
+    Coord__V1__StateHash state_hash;
     Coord__V1__Entry entries[MESSAGE_ENTRIES_MAX];
     Coord__V1__Entry *pointers[MESSAGE_ENTRIES_MAX];
 };
@@ -174,6 +175,14 @@ static void put_small(struct packed *p, const struct message *m)
         p->transfer.first_slot = m->first_slot;
         p->message.transfer = &p->transfer;
         p->message.body_case = COORD__V1__MESSAGE__BODY_TRANSFER;
+        break;
+    case MESSAGE_STATE_HASH:
+        coord__v1__state_hash__init(&p->state_hash);
+        p->state_hash.slot = m->first_slot;
+        p->state_hash.first = m->hash[0];
+        p->state_hash.second = m->hash[1];
+        p->message.state_hash = &p->state_hash;
+        p->message.body_case = COORD__V1__MESSAGE__BODY_STATE_HASH;
         break;
     case MESSAGE_PROMISE:
     case MESSAGE_ACCEPT:
@@ -371,6 +380,12 @@ static bool take_message(struct message *m, const Coord__V1__Message *p)
         return true;
     case COORD__V1__MESSAGE__BODY_TRANSFERRED:
         return take_transferred(m, p->transferred);
+    case COORD__V1__MESSAGE__BODY_STATE_HASH:
+        m->kind = MESSAGE_STATE_HASH;
+        m->first_slot = p->state_hash->slot;
+        m->hash[0] = p->state_hash->first;
+        m->hash[1] = p->state_hash->second;
+        return m->first_slot > 0;
     default:
         return false;
     }

@@ -48,6 +48,7 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
     paxos_effects_init(&r->owed);
     r->state = state_new(config->cell);
     checkpoint_init(&r->checkpoint, &r->config);
+    divergence_init(&r->config);
     state_output_init(&r->said);
     arena_init(&r->arena, ARENA_BYTES_MAX);
     list_init(&r->dirty);
@@ -125,7 +126,9 @@ static const char *role_text(enum paxos_role role)
 void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *ret)
 {
     memset(ret, 0, sizeof *ret);
-    ret->role = role_text(paxos_role(r->paxos));
+    ret->quarantined = r->divergence.quarantined;
+    ret->compared = r->divergence.compared;
+    ret->role = ret->quarantined ? "quarantined" : role_text(paxos_role(r->paxos));
     ret->leader = paxos_leader(r->paxos);
     ret->ballot = paxos_ballot(r->paxos);
     ret->promised = paxos_promised(r->paxos);
@@ -164,7 +167,8 @@ static void apply(struct replica *r, const struct log_entry *entry)
     checkpoint_applied(r, entry);
     if (entry->kind == ENTRY_BATCH) {
         state_apply(r->state, blob_slice(entry->value), &r->said);
-        if (leads_still(r))
+        divergence_applied(r, entry);
+        if (leads_still(r)) /* not with a state that was just found to be wrong */
             deliver(r, entry->slot);
     } else if (entry->kind == ENTRY_LEADER_START) {
         struct reader reader = reader_of(blob_slice(entry->value));
@@ -172,6 +176,7 @@ static void apply(struct replica *r, const struct log_entry *entry)
 
         CHECK(reader_done(&reader));
         state_apply_leader_start(r->state, ballot);
+        divergence_applied(r, entry);
     }
 }
 
@@ -277,8 +282,12 @@ static void peer_message(struct replica *r, const struct replica_event *e)
         replica_note(r, NOTE_PEER, e->peer, "sent what is not a message of this cell; dropped");
         return;
     }
-    if (message.kind == MESSAGE_TRANSFER || message.kind == MESSAGE_TRANSFERRED) {
-        if (paxos_knows(r->paxos, envelope.from, envelope.incarnation))
+    if (message.kind >= MESSAGE_TRANSFER) {
+        bool known = paxos_knows(r->paxos, envelope.from, envelope.incarnation);
+
+        if (known && message.kind == MESSAGE_STATE_HASH)
+            divergence_message(r, envelope.from, &message);
+        else if (known)
             transfer_message(r, envelope.from, &message);
         message_release(&message);
         return;
@@ -375,6 +384,7 @@ static void serve_step(struct replica *r, bool all_is_read)
         delays_tick(r);
     }
     hand_over_tick(r);
+    divergence_tick(r);
     replica_propose(r);
     parked_rounds(r);
     parked_serve(r);
@@ -407,6 +417,7 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
         follow_leadership(r);
     }
     streams_flush(r);
+    divergence_step(r);
     checkpoint_step(r);
     tell_role(r);
     r->last_step_ns = r->now_ns;
@@ -415,6 +426,7 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
         out->wake_at_ns = ns_min(ns_min(out->wake_at_ns, r->progress_at_ns),
                                  ns_min(leases_wake_at(r), delays_wake_at(r)));
     out->wake_at_ns = ns_min(out->wake_at_ns, ns_min(checkpoint_wake_at(r), transfer_wake_at(r)));
+    out->wake_at_ns = ns_min(out->wake_at_ns, divergence_wake_at(r));
     r->wake_at_ns = out->wake_at_ns;
     r->out = NULL;
 }

@@ -52,6 +52,7 @@ struct replica_config {
     uint64_t checkpoint_bytes;
     uint32_t log_keep_slots;
     uint32_t checkpoint_step_bytes; /* of changes handed over in one step; 0: default */
+    uint32_t compare_ms;            /* between two comparisons of the states; 0: default */
     uint64_t pid;                   /* for status answers */
     const char *version;            /* constant */
     uint64_t seed;                  /* of back-off, session secrets and session ids; from the OS */
@@ -97,7 +98,7 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
 
 /* A view for the log file, tests and the simulator's invariants. */
 struct replica_view {
-    const char *role; /* leader, follower, candidate, waiting */
+    const char *role; /* leader, follower, candidate, waiting, quarantined */
     uint32_t leader;  /* 0: unknown */
     uint64_t ballot, promised;
     uint64_t chosen, applied, last_slot;
@@ -105,6 +106,8 @@ struct replica_view {
     uint64_t state_hash[2];
     uint64_t checkpoint, floor;
     bool lost;              /* its state: it waits for another's */
+    bool quarantined;       /* ... for it is not what the majority has */
+    uint64_t compared;      /* the last slot behind which it had the majority's state */
     bool serving;           /* leads, barrier applied */
     bool led;               /* serving, or follows a leader that has its quorum: whoever asks here
                                gets an answer, or the way to one */

@@ -171,11 +171,10 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
     Coord__V1__MemberAddress addresses[REPLICA_MEMBERS_MAX], *pointers[REPLICA_MEMBERS_MAX];
     struct buffer packed = BUFFER_INIT;
     struct replica_view view;
-    uint8_t hash[16];
+    uint8_t hash[STATE_HASH_BYTES];
 
     replica_view(r, r->now_ns, &view);
-    for (size_t i = 0; i < sizeof hash; i++)
-        hash[i] = (uint8_t)(view.state_hash[i / 8] >> (8 * (i % 8)));
+    state_hash_put(view.state_hash, hash);
     member.id = r->config.self;
     member.address = (char *)(uintptr_t)replica_address_of(r, r->config.self);
     member.role = (char *)(uintptr_t)view.role;
@@ -187,6 +186,7 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
     member.state_hash.data = hash;
     member.state_hash.len = sizeof hash;
     member.leader = view.leader;
+    member.compared = view.compared;
     member.version = (char *)(uintptr_t)r->config.version;
     member.sessions_count = state_sessions_count(r->state);
     member.nodes_count = state_nodes_count(r->state);

@@ -47,7 +47,8 @@ static void ask(struct replica *r)
     (void)say(r, in->source, &m);
 }
 
-/* The member behind `id` in the configuration, but never this one. */
+/* The member behind `id` in the configuration, but never this one, nor one whose state
+ * is known to be wrong. */
 static uint32_t member_after(const struct replica *r, uint32_t id)
 {
     uint32_t at = 0, count = r->config.members_count;
@@ -57,7 +58,7 @@ static uint32_t member_after(const struct replica *r, uint32_t id)
     for (uint32_t i = 1; i <= count; i++) {
         uint32_t next = r->config.members[(at + i) % count].id;
 
-        if (next != r->config.self)
+        if (next != r->config.self && divergence_trusts(r, next))
             return next;
     }
     return 0;
@@ -87,8 +88,10 @@ static void start(struct replica *r)
     if (!paxos_behind(r->paxos, &from) || r->now_ns < in->ask_again_ns ||
         r->checkpoint.phase == CHECKPOINT_COMMITTING)
         return;
-    if (in->source == 0)
-        in->source = from != 0 && from != r->config.self ? from : member_after(r, r->config.self);
+    if (in->source == 0 || !divergence_trusts(r, in->source))
+        in->source = from != 0 && from != r->config.self && divergence_trusts(r, from)
+                         ? from
+                         : member_after(r, r->config.self);
     if (in->source == 0)
         return; /* a cell of one */
     in->phase = TRANSFER_ASKING;
@@ -221,6 +224,7 @@ static void install(struct replica *r)
     r->checkpoint.phase = CHECKPOINT_IDLE;
     paxos_step(r->paxos, &e, &r->owed);
     replica_note(r, NOTE_WARNING, in->slot, "took the state of another member, up to the slot");
+    divergence_installed(r, in->slot);
     forget(in);
     in->source = 0;
 }
@@ -231,9 +235,11 @@ static void arrived(struct replica *r)
 
     if (paxos_can_install(r->paxos, in->slot)) {
         install(r);
-    } else if (in->slot <= paxos_applied(r->paxos) && !paxos_lost(r->paxos)) {
-        /* The log was found elsewhere. What is saved is a checkpoint like any other,
-         * but it is not what the present state's changes count from. */
+    } else if (paxos_lost(r->paxos) ? in->slot < paxos_needs(r->paxos)
+                                    : in->slot <= paxos_applied(r->paxos)) {
+        /* The log was found elsewhere, or the state turned out to be wrong meanwhile. What
+         * is saved is a checkpoint like any other, but it is not what the present state's
+         * changes count from. */
         r->checkpoint.slot = in->slot;
         checkpoint_forget(r);
         forget(in);
@@ -291,7 +297,7 @@ static void asked(struct replica *r, uint32_t from, const struct message *m)
 {
     struct transfer_out *t = out_to(r, from);
 
-    if (m->chunk == 0 && r->checkpoint.slot < m->first_slot) {
+    if (m->chunk == 0 && (r->checkpoint.slot < m->first_slot || divergence_found(r))) {
         checkpoint_want(r, m->first_slot);
         refuse(r, from, m);
         return;
@@ -345,6 +351,15 @@ void transfer_read(struct replica *r, const struct replica_event *e)
             end(r, t);
         return;
     }
+}
+
+void transfer_withdraw(struct replica *r)
+{
+    if (r->transfers.in.phase == TRANSFER_ASKING)
+        give_up(r, "is asked no more for that state: a later one is needed");
+    for (uint32_t i = 0; i < CHECKPOINT_READERS_MAX; i++)
+        if (r->transfers.out[i].peer != 0)
+            end(r, &r->transfers.out[i]);
 }
 
 uint64_t transfer_holds(const struct replica *r)

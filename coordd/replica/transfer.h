@@ -65,6 +65,9 @@ bool transfer_saved(struct replica *r, uint64_t slot);
 void transfer_lost(struct replica *r); /* no space */
 void transfer_step(struct replica *r);
 int64_t transfer_wake_at(const struct replica *r);
+/* This member's state turned out to be wrong: nothing of it is sent any more, and what is
+ * being got may be too old. */
+void transfer_withdraw(struct replica *r);
 /* The log must not be cut above this slot. */
 uint64_t transfer_holds(const struct replica *r);
 

@@ -22,6 +22,7 @@ void state_output_release(struct state_output *o)
 void state_apply(struct state *s, struct slice batch, struct state_output *out)
 {
     out->answers_count = out->events_count = out->sessions_count = 0;
+    out->comparison.asked = false;
     arena_reset(&s->arena);
     ProtobufCAllocator allocator = arena_allocator(&s->arena);
     const Coord__V1__Batch *decoded =
@@ -34,6 +35,7 @@ void state_apply(struct state *s, struct slice batch, struct state_output *out)
     hand_over_see_batch(s);
     for (size_t i = 0; i < decoded->n_commands; i++)
         command_apply(s, out, decoded->commands[i], (uint32_t)i);
+    out->comparison.alone = decoded->n_commands == 1;
     ledger_touch(&s->ledger, &s->record);
     ledger_settle(s);
 }

@@ -75,6 +75,8 @@ static enum err dispatch(struct step *step)
         return command_transaction(step, c->transaction);
     case COORD__V1__COMMAND__OP_HAND_OVER:
         return command_hand_over(step, c->hand_over);
+    case COORD__V1__COMMAND__OP_COMPARE_STATES:
+        return command_compare_states(step, c->compare_states);
     case COORD__V1__COMMAND__OP_FORCE_UNLOCK:
         return command_force_unlock(step, c->force_unlock);
     case COORD__V1__COMMAND__OP_KILL_SESSION:

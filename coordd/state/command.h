@@ -44,6 +44,7 @@ enum err command_hand_over(struct step *step, const Coord__V1__HandOver *c);
 enum err command_force_unlock(struct step *step, const Coord__V1__ForceUnlock *c);
 enum err command_kill_session(struct step *step, const Coord__V1__KillSession *c);
 enum err command_end_lock_delay(struct step *step, const Coord__V1__EndLockDelay *c);
+enum err command_compare_states(struct step *step, const Coord__V1__CompareStates *c);
 
 /* After lock_leave: lets in who is next, with events and answers; the lock may go. */
 void command_settle_lock(struct step *step, struct lock *lock, bool content_changed);

@@ -233,6 +233,21 @@ static enum err check_hand_over(const Coord__V1__HandOver *c, const struct limit
     return ERR_OK;
 }
 
+static enum err check_compare_states(const Coord__V1__CompareStates *c, struct refusal *refusal)
+{
+    if (c->n_hashes > STATE_COMPARED_MAX)
+        return no(refusal, ERR_TOO_LARGE, "hashes: too many");
+    if (c->slot == 0 && c->n_hashes > 0)
+        return no(refusal, ERR_INVALID, "slot: 0, and hashes of it");
+    for (size_t i = 0; i < c->n_hashes; i++) {
+        if (c->hashes[i]->hash.len != STATE_HASH_BYTES)
+            return no(refusal, ERR_INVALID, "hash: not 16 bytes");
+        if (i > 0 && c->hashes[i - 1]->member >= c->hashes[i]->member)
+            return no(refusal, ERR_INVALID, "hashes: not in the order of the members");
+    }
+    return ERR_OK;
+}
+
 static enum err check_cancel(const Coord__V1__Command *command, const Coord__V1__Cancel *c,
                              struct refusal *refusal)
 {
@@ -280,6 +295,7 @@ static enum err check_session(const Coord__V1__Command *c, struct refusal *refus
     case COORD__V1__COMMAND__OP_EXPIRE_SESSION:
     case COORD__V1__COMMAND__OP_END_LOCK_DELAY:
     case COORD__V1__COMMAND__OP_HAND_OVER:
+    case COORD__V1__COMMAND__OP_COMPARE_STATES:
         if (c->session != 0)
             return no(refusal, ERR_INVALID, "session: this is not asked within one");
         break;
@@ -341,6 +357,8 @@ enum err command_check(const Coord__V1__Command *c, const struct limits *limits,
         return check_transaction(c, limits, refusal);
     case COORD__V1__COMMAND__OP_HAND_OVER:
         return check_hand_over(c->hand_over, limits, refusal);
+    case COORD__V1__COMMAND__OP_COMPARE_STATES:
+        return check_compare_states(c->compare_states, refusal);
     case COORD__V1__COMMAND__OP_FORCE_UNLOCK:
         return check_path(c->force_unlock->path, limits, refusal);
     case COORD__V1__COMMAND__OP_KILL_SESSION:

@@ -83,6 +83,19 @@ void state_hash(const struct state *s, uint64_t ret[2])
     ret[1] = s->ledger.hash[1];
 }
 
+void state_hash_put(const uint64_t hash[2], uint8_t out[STATE_HASH_BYTES])
+{
+    for (size_t i = 0; i < STATE_HASH_BYTES; i++)
+        out[i] = (uint8_t)(hash[i / 8] >> (8 * (i % 8)));
+}
+
+void state_hash_take(const uint8_t bytes[STATE_HASH_BYTES], uint64_t ret[2])
+{
+    struct reader r = reader_of(slice_of(bytes, STATE_HASH_BYTES));
+    ret[0] = reader_u64(&r);
+    ret[1] = reader_u64(&r);
+}
+
 bool state_content(const struct state *s, struct slice path, struct slice *ret_content,
                    uint64_t *ret_generation)
 {

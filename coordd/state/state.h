@@ -25,6 +25,7 @@ enum {
     STATE_CELL_ID_BYTES = 16,
     STATE_SECRET_BYTES = 16,
     STATE_NONCE_BYTES = 16,
+    STATE_HASH_BYTES = 16,
 };
 
 /* What no cell can ever allow, whatever its replicated limits. */
@@ -33,6 +34,7 @@ enum {
     STATE_PATH_BYTES_HARD = 1024,
     STATE_HOST_BYTES_MAX = 255,
     STATE_PRINCIPAL_BYTES_MAX = 1024,
+    STATE_COMPARED_MAX = 16, /* members in one comparison */
 };
 
 /* Pages of listings end at these counts, or behind the entry that reaches the
@@ -121,6 +123,19 @@ struct state_session_note {
     uint32_t ttl_ms;
 };
 
+/* What the members said of their states behind a slot (proto CompareStates). The
+ * state itself has no opinion. */
+struct state_comparison {
+    bool asked; /* the batch has one */
+    bool alone; /* ... and nothing else */
+    uint64_t slot;
+    uint32_t count;
+    struct {
+        uint32_t member;
+        uint64_t hash[2];
+    } said[STATE_COMPARED_MAX];
+};
+
 /* What one apply had to say, each list in order. All that one command changes
  * carries one revision: answer_revisions[i] is the cell's when answers[i] was
  * given, and every event up to it belongs before that answer.
@@ -136,6 +151,7 @@ struct state_output {
     uint32_t events_count, events_capacity;
     struct state_session_note *sessions;
     uint32_t sessions_count, sessions_capacity;
+    struct state_comparison comparison;
 };
 void state_output_init(struct state_output *o);
 void state_output_release(struct state_output *o);
@@ -178,6 +194,9 @@ uint64_t state_time_ms(const struct state *s);
 uint64_t state_nodes_count(const struct state *s);
 uint64_t state_sessions_count(const struct state *s);
 void state_hash(const struct state *s, uint64_t ret[2]);
+/* As it stands in messages: two numbers, little-endian. */
+void state_hash_put(const uint64_t hash[2], uint8_t out[STATE_HASH_BYTES]);
+void state_hash_take(const uint8_t bytes[STATE_HASH_BYTES], uint64_t ret[2]);
 
 struct state_session {
     uint64_t session;

@@ -48,6 +48,7 @@ static void note_member(coord_status *s, const Coord__V1__MemberStatus *from)
     m->revision = from->revision;
     m->sessions_count = from->sessions_count;
     m->nodes_count = from->nodes_count;
+    m->compared = from->compared;
     if (from->state_hash.len == sizeof m->state_hash / 2)
         hex_encode(from->state_hash.data, from->state_hash.len, m->state_hash);
     if (from->cell.len == CELL_ID_BYTES)

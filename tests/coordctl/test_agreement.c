@@ -45,6 +45,28 @@ static void test_agreement__another_at_the_same_place_differs(void)
     CU_ASSERT_STRING_EQUAL(a.other.hash, "ab");
 }
 
+static void test_agreement__the_minority_is_odd(void)
+{
+    coord_member all[] = {said(1, 7, "aa"), said(2, 7, "bb"), said(3, 7, "aa"), said(4, 6, "cc"),
+                          said(5, 7, "aa")};
+    memset(&a, 0, sizeof(a));
+    (void)add(all, 5);
+    CU_ASSERT_TRUE(a.differs);
+    CU_ASSERT_TRUE(agreement_is_odd(&a, 2, 5));
+    CU_ASSERT_FALSE(agreement_is_odd(&a, 1, 5) || agreement_is_odd(&a, 4, 5));
+    CU_ASSERT_FALSE(agreement_is_odd(&a, 2, 6)); /* three of six are no majority */
+}
+
+static void test_agreement__the_quarantined_are_not_waited_for(void)
+{
+    coord_member all[] = {said(1, 7, "aa"), said(2, 7, "aa"), said(3, 5, "zz")};
+    memset(&a, 0, sizeof(a));
+    all[2].role = (char *)"quarantined";
+    CU_ASSERT_EQUAL(add(all, 3), 0);
+    CU_ASSERT_TRUE(agreement_quarantined(&all[2]));
+    CU_ASSERT_FALSE(agreement_quarantined(&all[0]));
+}
+
 static void test_agreement__other_places_are_not_compared(void)
 {
     coord_member all[] = {said(1, 7, "aa"), said(2, 8, "bb"), said(3, 0, "")};
@@ -96,6 +118,8 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST(test_agreement__the_same_at_the_same_place_agrees),
         TEST(test_agreement__another_at_the_same_place_differs),
+        TEST(test_agreement__the_minority_is_odd),
+        TEST(test_agreement__the_quarantined_are_not_waited_for),
         TEST(test_agreement__other_places_are_not_compared),
         TEST(test_agreement__what_was_said_before_counts),
         TEST(test_agreement__who_changes_his_mind_differs),

@@ -208,6 +208,7 @@ def messages():
         "cut": r.Message(fetched=r.Fetched(first_slot=1, checkpoint=9)),
         "nothing": r.Message(transferred=r.Transferred(chunk=0, last=True)),
         "relinquish": r.Message(relinquish=r.Relinquish(ballot=BALLOT, heir=1)),
+        "state_hash": r.Message(state_hash=r.StateHash(slot=5, first=1, second=2)),
     }
 
 
@@ -237,6 +238,12 @@ def peer():
                                        open_command(i + 1))) for i in range(6)]))
     chosen = r.Message(accept=r.Accept(ballot=BALLOT, previous_slot=11, chosen=11, round=4,
                                        healthy=True, lease_ms=350))
+    # What the members said of slot 6: the last of them, and that is this one, is wrong.
+    compared = r.Message(accept=r.Accept(
+        ballot=BALLOT, previous_slot=5, chosen=7, round=3, healthy=True, lease_ms=350,
+        entries=[entry(6, 5, batch(compare(0))), entry(7, 5, batch(compare(6, 1, 1, 2)))]))
+    save("peer_message", "compared", rows(*follow, (P_MESSAGE, 0, compared), (P_WAIT, 10),
+                                          said("cut"), (P_WAIT, 255), (P_RESTART,), *follow))
     ask = [(P_MESSAGE, 1, r.Message(transfer=r.Transfer(number=1, chunk=i, first_slot=1)))
            for i in range(6)]
     save("peer_message", "checkpoint", rows(*follow, (P_MESSAGE, 0, more), (P_MESSAGE, 0, chosen),
@@ -267,6 +274,12 @@ def command(seq=0, number=0, **op):
 def open_command(number):
     return command(open_session=c.OpenSession(nonce=bytes([number]) * 16, ttl_ms=5000,
                                               secret=secret(number), host="h", pid=3))
+
+
+def compare(slot, *said):
+    """The members, from 1 on, said each that its state's hash is all of this byte."""
+    return command(compare_states=c.CompareStates(slot=slot, hashes=[
+        c.MemberHash(member=i + 1, hash=bytes([byte]) * 16) for i, byte in enumerate(said)]))
 
 
 CHECKED, UNCHECKED, READ, CUT, BARRIER = range(5)
@@ -307,6 +320,7 @@ def stories():
         "repeat": [one, *nodes, command(3, 1, acquire=acquire("/a")), nodes[0], nodes[1],
                    c.Command(session=1, seq=2, lowest=2, put=c.Put(path="/a")),
                    c.Command(session=1, seq=9, lowest=3, put=c.Put(path="/a")), nodes[0]],
+        "compare": [one, compare(0), *nodes, compare(2, 1, 1, 1, 2)],
         "one": [one],
     }
 

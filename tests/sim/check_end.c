@@ -43,7 +43,14 @@ bool check_end_reached(const struct sim *s, char *why, size_t why_bytes)
 {
     for (uint32_t i = 0; i < s->swarm.members; i++) {
         const struct server *n = &s->servers[i];
-        if (n->is_sick || n->view.applied == s->truth.prefix)
+        if (n->is_sick)
+            continue;
+        if (n->flipped) {
+            snprintf(why, why_bytes, "member %" PRIu32 " (%s) has a wrong state still", n->id,
+                     n->view.role);
+            return false;
+        }
+        if (n->view.applied == s->truth.prefix)
             continue;
         snprintf(why, why_bytes,
                  "member %" PRIu32 " (%s) has applied slots to %" PRIu64 " of %" PRIu64, n->id,

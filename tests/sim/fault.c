@@ -289,6 +289,11 @@ static void fail_sync(struct sim *s)
         n->failing_syncs |= UINT32_C(1) << file;
 }
 
+static void flip(struct sim *s)
+{
+    server_flip(victim(s));
+}
+
 static struct clock *some_clock(struct sim *s)
 {
     uint64_t at = prng_below(&s->clock_random, s->swarm.members + s->swarm.hosts);
@@ -338,7 +343,7 @@ static void jump(struct sim *s)
 static fault *const faults[] = {crash,        power_cut, blackout,    pause_server, pause_host,
                                 crash_client, cut,       cut_clients, flap,         stall,
                                 fill,         turn,      jump,        slow_down,    rot,
-                                fail_sync,    leap};
+                                fail_sync,    leap,      flip};
 enum { FAULT_KINDS = sizeof(faults) / sizeof(faults[0]) };
 
 static uint32_t mean_of(const struct swarm *w, uint32_t kind)
@@ -349,7 +354,7 @@ static uint32_t mean_of(const struct swarm *w, uint32_t kind)
         w->cut_every_ms,       w->client_cut_every_ms,   w->flap_every_ms,
         w->stall_every_ms,     w->full_every_ms,         w->turn_every_ms,
         w->wall_jump_every_ms, w->slow_every_ms,         w->rot_every_ms,
-        w->sync_fail_every_ms, w->leap_every_ms,
+        w->sync_fail_every_ms, w->leap_every_ms,         w->flip_every_ms,
     };
     return means[kind];
 }

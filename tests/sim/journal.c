@@ -89,6 +89,8 @@ static const char *const count_names[COUNT_KINDS] = {
     [COUNT_TRANSFERS] = "states taken over from others",
     [COUNT_STATES_LOST] = "states lost",
     [COUNT_LOGS_DAMAGED] = "logs damaged",
+    [COUNT_STATES_FLIPPED] = "states with a wrong bit",
+    [COUNT_QUARANTINES] = "members quarantined",
 };
 
 const char *count_name(enum count c)

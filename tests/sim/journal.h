@@ -92,6 +92,8 @@ enum count {
     COUNT_CHECKPOINTS_AHEAD,
     COUNT_STARTS_WITH_OLD_ROWS,
     COUNT_TRANSFERS,
+    COUNT_STATES_FLIPPED,
+    COUNT_QUARANTINES,
     COUNT_KINDS,
 };
 const char *count_name(enum count c);

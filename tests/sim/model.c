@@ -200,6 +200,7 @@ static enum err apply_one(struct model *m, struct model_session *s, const Coord_
         model_end_delay(m, c->end_lock_delay);
         return ERR_OK;
     case COORD__V1__COMMAND__OP_HAND_OVER:
+    case COORD__V1__COMMAND__OP_COMPARE_STATES:
         return ERR_OK; /* changes no node */
     default:
         return ERR_INTERNAL;

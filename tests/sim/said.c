@@ -144,6 +144,17 @@ void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk
     scratch_release(&scratch);
 }
 
+uint64_t said_state_slot(struct slice envelope)
+{
+    struct scratch scratch;
+    scratch_init(&scratch);
+    const Coord__V1__Message *m = decode(&scratch, envelope);
+    bool gives = m != NULL && m->body_case == COORD__V1__MESSAGE__BODY_TRANSFERRED;
+    uint64_t slot = gives ? m->transferred->slot : 0;
+    scratch_release(&scratch);
+    return slot;
+}
+
 void said_text(struct slice bytes, char *out, size_t out_bytes)
 {
     struct scratch scratch;
@@ -203,6 +214,10 @@ void said_text(struct slice bytes, char *out, size_t out_bytes)
         snprintf(out, out_bytes, "Transferred chunk %" PRIu32 " of slot %" PRIu64 "%s",
                  m->transferred->chunk, m->transferred->slot,
                  m->transferred->last ? ", the last" : "");
+        break;
+    case COORD__V1__MESSAGE__BODY_STATE_HASH:
+        snprintf(out, out_bytes, "StateHash of slot %" PRIu64 " %#" PRIx64, m->state_hash->slot,
+                 m->state_hash->first);
         break;
     case COORD__V1__MESSAGE__BODY_RELINQUISH:
         snprintf(out, out_bytes, "Relinquish b %" PRIu64, m->relinquish->ballot);

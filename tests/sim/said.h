@@ -14,6 +14,8 @@
 /* `life` counts the sender's starts; `checkpoint` is the slot of its durable one. */
 void said_check(struct truth *t, uint32_t from, uint32_t life, const struct disk *d,
                 uint64_t checkpoint, struct slice envelope);
+/* The slot behind which its sender's state is, some of which it carries; 0: none. */
+uint64_t said_state_slot(struct slice envelope);
 /* For the trace: what an envelope holds, in a few words. */
 void said_text(struct slice envelope, char *out, size_t out_bytes);
 

@@ -55,6 +55,7 @@ void server_init(struct sim *s, uint32_t index)
     c->log_keep_entries = s->swarm.log_keep_entries;
     c->distrusts_clocks = s->swarm.distrusts_clocks != 0;
     c->checkpoint_slots = s->swarm.checkpoint_slots;
+    c->compare_ms = s->swarm.compare_ms;
     c->checkpoint_step_bytes = s->swarm.checkpoint_step_bytes;
     c->log_keep_slots = s->swarm.log_keep_slots;
     c->pid = 1000 + index;
@@ -245,6 +246,8 @@ static void execute(struct server *n, const struct effect *e)
             said_check(&s->truth, n->id, n->life, &n->disk, saver_slot(&n->saver),
                        blob_slice(e->bytes));
         n->judged_message = e->bytes;
+        if (server_gives_wrong_state(n, blob_slice(e->bytes)))
+            break; /* it never arrives: a second wrong state could make a majority */
         if (e->peer >= 1 && e->peer <= s->swarm.members && e->peer != n->id)
             link_send(s, n->index, e->peer - 1, e->bytes);
         break;
@@ -301,8 +304,9 @@ static void look(struct server *n)
 {
     struct sim *s = n->sim;
     uint64_t floor_before = n->view.floor;
+    bool was_quarantined = n->view.quarantined;
     replica_view(n->replica, clock_local(&n->clock, s->now_ns), &n->view);
-    truth_view(&s->truth, n->id, &n->view);
+    server_judge_state(n, was_quarantined);
     for (uint32_t i = 0; i < s->swarm.members; i++)
         truth_counted(&s->truth, n->id, n->view.ballot, s->servers[i].id,
                       paxos_counted(replica_paxos(n->replica), s->servers[i].id));

@@ -69,6 +69,9 @@ struct server {
     int64_t stalled_until_ns[SERVER_FILES]; /* by file */
     bool is_sick;                           /* from healing on it is one of those that fail */
     bool was_serving, was_lost;
+    bool flipped;                      /* its state may be wrong: what it is, is not judged */
+    uint64_t wrong_from, wrong_to;     /* its states behind these slots may be: [from, to); it
+                                          may be quarantined only if there are any */
     struct replica_view view;          /* after the last step */
     const struct blob *judged_message; /* the last one of this step; only compared */
     uint64_t judged_slot;              /* rows up to it were compared in this life (truth_rows) */
@@ -99,9 +102,17 @@ void server_saver_go_on(struct server *n);
 /* It was told to die at this moment, and does. */
 bool server_is_doomed(struct server *n, enum server_moment at);
 
+/* server_wrong.c: one bit of its state is turned, if the others are enough without it;
+ * its state, as the last step left it; whether a message has some of a wrong one. */
+void server_flip(struct server *n);
+void server_judge_state(struct server *n, bool was_quarantined);
+bool server_gives_wrong_state(const struct server *n, struct slice message);
+
 /* server_damage.c: a row or record of it rots; what it finds of that when it starts. */
 void server_rot(struct server *n);
 void server_find_damage(struct server *n);
+/* The others would be enough without what it has. */
+bool server_may_lose(const struct server *n);
 /* The process ends itself, and is started again. */
 void server_ends(struct server *n, const char *why);
 /* True if this sync was to fail: then it has ended. */

@@ -10,11 +10,11 @@
 
 static bool is_damaged(const struct server *n)
 {
-    return n->disk.durable.log_damaged || n->disk.rotten != 0 || saver_is_rotten(&n->saver) ||
-           n->disk.durable.floor > saver_slot(&n->saver);
+    return n->flipped || n->disk.durable.log_damaged || n->disk.rotten != 0 ||
+           saver_is_rotten(&n->saver) || n->disk.durable.floor > saver_slot(&n->saver);
 }
 
-static bool may_lose(const struct server *n)
+bool server_may_lose(const struct server *n)
 {
     const struct sim *s = n->sim;
     if (s->phase != PHASE_FAULTS || s->swarm.dead_at_end >= (s->swarm.members - 1) / 2)
@@ -31,7 +31,7 @@ void server_rot(struct server *n)
 {
     struct sim *s = n->sim;
     bool log = prng_chance(&s->disk_random, 1, 2);
-    if (!may_lose(n))
+    if (!server_may_lose(n))
         return;
     if (log) {
         uint64_t slot = disk_rot(&n->disk, &s->disk_random);
@@ -88,10 +88,10 @@ void server_find_damage(struct server *n)
     bool log = prng_chance(&s->disk_random, s->swarm.damage_log_ppm, PPM);
     if (saver_is_rotten(&n->saver))
         lose_state(n, "a record has rotted");
-    else if (state && n->saver.durable != NULL && may_lose(n))
+    else if (state && n->saver.durable != NULL && server_may_lose(n))
         lose_state(n, "the file is gone");
     if (n->disk.rotten != 0)
         lose_log(n, "a row has rotted");
-    else if (log && n->disk.rows_count > 0 && may_lose(n))
+    else if (log && n->disk.rows_count > 0 && server_may_lose(n))
         lose_log(n, "its header is damaged");
 }

@@ -217,6 +217,7 @@ static void draw_checkpoints(struct swarm *s, struct prng *p)
     s->checkpoint_step_bytes = spread(p, 64, 4096);
     s->log_keep_slots = spread(p, 1, 200);
     s->transfer_bytes = spread(p, 100, 20000);
+    s->compare_ms = spread(p, 100, 5000);
 }
 
 /* Clocks that nobody can rely on: reads by quorum, sequencers and the log itself
@@ -260,6 +261,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
         draw_wild_clocks(s, &p);
     draw_checkpoints(s, &p);
     s->distrusts_clocks = often(&p, s->wild_clocks != 0 ? 60 : 10);
+    s->flip_every_ms = maybe(&p, 5, 500, 10000);
 }
 
 struct field {
@@ -280,6 +282,7 @@ static const struct field fields[] = {
     FIELD(checkpoint_step_bytes),
     FIELD(log_keep_slots),
     FIELD(transfer_bytes),
+    FIELD(compare_ms),
     FIELD(calls),
     FIELD(fault_ms),
     FIELD(faults_from_start),
@@ -356,6 +359,7 @@ static const struct field fields[] = {
     FIELD(slow_state_us),
     FIELD(lose_state_ppm),
     FIELD(damage_log_ppm),
+    FIELD(flip_every_ms),
     FIELD(rot_every_ms),
     FIELD(sync_fail_every_ms),
     FIELD(torn_ppm),

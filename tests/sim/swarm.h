@@ -13,6 +13,7 @@ struct swarm {
     /* the cell */
     uint32_t members, lease_ms, rate_ppm, log_keep_entries;
     uint32_t checkpoint_slots, checkpoint_step_bytes, log_keep_slots, transfer_bytes;
+    uint32_t compare_ms;
     /* the run */
     uint32_t calls, fault_ms, faults_from_start, dead_at_end;
     /* clients */
@@ -36,6 +37,7 @@ struct swarm {
     uint32_t commit_us, commit_spread_us, stall_every_ms, stall_ms, full_every_ms, full_ms;
     uint32_t slow_log_us, slow_state_us;     /* more, of some servers' log or checkpoint */
     uint32_t lose_state_ppm, damage_log_ppm; /* of restarts */
+    uint32_t flip_every_ms;                  /* of one bit of one state, once in a run */
     uint32_t rot_every_ms, sync_fail_every_ms, torn_ppm;
     /* clocks */
     uint32_t distrusts_clocks, clock_ppm, turn_every_ms, wall_jump_every_ms, late_us;

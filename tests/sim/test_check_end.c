@@ -11,6 +11,7 @@ static struct sim sim;
 static void all_are_done(void)
 {
     bench_begin(&sim);
+    sim.servers[0].is_sick = true; /* it is played: there is no state to look at */
     for (uint32_t i = 0; i < sim.swarm.clients; i++) {
         bench_open(&sim, (uint8_t)(i + 1));
         bench_safe_client(&sim, i, i + 1);

@@ -156,6 +156,15 @@ void truth_writes(struct truth *t, uint32_t id, const struct disk *d, const stru
     }
 }
 
+bool truth_same_state(const struct truth *t, const struct replica_view *view)
+{
+    if (view->applied == 0 || view->lost || view->applied > t->slots_count)
+        return false;
+    const struct truth_slot *s = &t->slots[view->applied - 1];
+    return s->applied_by_someone &&
+           memcmp(s->state_hash, view->state_hash, sizeof(s->state_hash)) == 0;
+}
+
 void truth_view(struct truth *t, uint32_t id, const struct replica_view *view)
 {
     if (view->chosen > t->prefix || view->applied > view->chosen) {

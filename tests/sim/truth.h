@@ -65,6 +65,8 @@ bool truth_is_chosen(const struct truth *t, uint64_t slot, uint64_t value_hash);
 
 /* What a replica shows of itself after a step. */
 void truth_view(struct truth *t, uint32_t id, const struct replica_view *view);
+/* It has, for certain, the state that others had at the same slot. */
+bool truth_same_state(const struct truth *t, const struct replica_view *view);
 /* A leader counts slots to `through` as held by `member` in its ballot. */
 void truth_counted(struct truth *t, uint32_t leader, uint64_t ballot, uint32_t member,
                    uint64_t through);

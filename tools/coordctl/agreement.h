@@ -29,8 +29,12 @@ struct agreement {
 };
 
 /* Those of the status that said something; then how many of them have not been compared
- * with any other yet. Stops at the first difference. */
+ * with any other yet, and should be. */
 size_t agreement_add(struct agreement *a, const coord_status *status);
 bool agreement_compared(const struct agreement *a, uint32_t id);
+/* Where the first difference was, a majority said something else than this one. */
+bool agreement_is_odd(const struct agreement *a, uint32_t id, size_t members_count);
+/* The servers themselves found that its state is wrong. */
+bool agreement_quarantined(const coord_member *m);
 
 #endif

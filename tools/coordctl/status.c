@@ -37,6 +37,7 @@ static void add_own_words(cJSON *member, const coord_member *m)
     }
     json_add_text(member, "state_hash", m->state_hash);
     json_add_text(member, "version", m->version);
+    json_add_u64(member, "compared", m->compared);
 }
 
 static void status_json(const coord_status *status)
@@ -139,25 +140,48 @@ int status_show(struct cell *cell, const struct arguments *a)
 
 /* ---- hash ---- */
 
+static bool any_quarantined(const coord_status *status)
+{
+    for (size_t i = 0; i < status->members_count; i++)
+        if (agreement_quarantined(&status->members[i]))
+            return true;
+    return false;
+}
+
+static const char *compared_text(const struct agreement *c, const coord_status *status,
+                                 const coord_member *m)
+{
+    if (m->state_hash[0] == '\0')
+        return "not reached";
+    if (agreement_quarantined(m))
+        return "quarantined";
+    if (agreement_is_odd(c, m->id, status->members_count))
+        return "DIFFERS";
+    return agreement_compared(c, m->id) ? "yes" : "no";
+}
+
 static void hash_table(const coord_status *status, const struct agreement *c)
 {
-    static const char *const titles[] = {"ID", "ADDRESS", "APPLIED", "HASH", "COMPARED"};
+    static const char *const titles[] = {"ID", "ADDRESS", "APPLIED", "HASH", "COMPARED", "BY-LOG"};
     struct table t;
     table_begin(&t, titles, sizeof(titles) / sizeof(titles[0]));
     for (size_t i = 0; i < status->members_count; i++) {
         const coord_member *m = &status->members[i];
-        bool compared = agreement_compared(c, m->id), reached = m->state_hash[0] != '\0';
+        bool reached = m->state_hash[0] != '\0';
         table_add(&t, "%" PRIu32, m->id);
         table_add(&t, "%s", m->address);
         table_add_number(&t, m->applied, reached);
         table_add(&t, "%s", reached ? m->state_hash : "-");
-        table_add(&t, "%s", compared ? "yes" : reached ? "no" : "not reached");
+        table_add(&t, "%s", compared_text(c, status, m));
+        table_add_number(&t, m->compared, m->compared != 0);
     }
     table_print(&t, stdout);
     table_release(&t);
     if (c->differs)
         printf("DIFFER  at %" PRIu64 ": member %" PRIu32 " said %s, member %" PRIu32 " %s\n",
                c->one.applied, c->one.id, c->one.hash, c->other.id, c->other.hash);
+    else if (any_quarantined(status))
+        puts("DIFFER");
     else
         puts(c->compared != 0 ? "AGREE" : "UNDECIDED");
 }
@@ -166,9 +190,9 @@ static void hash_json(const coord_status *status, const struct agreement *c)
 {
     cJSON *object = cJSON_CreateObject(), *members = cJSON_CreateArray();
     json_add_text(object, "result",
-                  c->differs         ? "differ"
-                  : c->compared != 0 ? "agree"
-                                     : "undecided");
+                  c->differs || any_quarantined(status) ? "differ"
+                  : c->compared != 0                    ? "agree"
+                                                        : "undecided");
     if (c->differs)
         json_add_u64(object, "differ_at", c->one.applied);
     for (size_t i = 0; i < status->members_count; i++) {
@@ -178,8 +202,13 @@ static void hash_json(const coord_status *status, const struct agreement *c)
         json_add_text(member, "address", m->address);
         json_add_bool(member, "reached", m->state_hash[0] != '\0');
         json_add_bool(member, "compared", agreement_compared(c, m->id));
+        json_add_bool(member, "differs",
+                      agreement_quarantined(m) ||
+                          agreement_is_odd(c, m->id, status->members_count));
+        json_add_bool(member, "quarantined", agreement_quarantined(m));
         json_add_u64(member, "applied", m->applied);
         json_add_text(member, "state_hash", m->state_hash);
+        json_add_u64(member, "compared_by_log", m->compared);
         cJSON_AddItemToArray(members, member);
     }
     cJSON_AddItemToObject(object, "members", members);
@@ -208,7 +237,9 @@ int status_hash(struct cell *cell, const struct arguments *a)
             hash_json(status, c);
         else
             hash_table(status, c);
-        code = c->differs ? EXIT_REFUSED : c->compared == 0 ? EXIT_UNREACHABLE : EXIT_DONE;
+        code = c->differs || any_quarantined(status) ? EXIT_REFUSED
+               : c->compared == 0                    ? EXIT_UNREACHABLE
+                                                     : EXIT_DONE;
     }
     if (code == EXIT_UNREACHABLE && status != NULL)
         fputs("coordctl: no two servers could be compared in time\n", stderr);

@@ -737,11 +737,15 @@ COORD_API void coord_observe_close(coord_observer *observer);
 
 typedef struct coord_member {
     uint32_t id;
-    char *address, *role; /* role: leader, follower, candidate, waiting, unreachable */
+    /* role: leader, follower, candidate, waiting, unreachable; or quarantined: its state is
+     * not that of the majority, and it does nothing with it until it has got another's */
+    char *address, *role;
     uint64_t pid, ballot, applied, chosen, revision;
     uint64_t sessions_count, nodes_count;
     char state_hash[33];
     char *version;
+    uint64_t compared; /* the last slot behind which the servers found, through their log, that
+                          its state is the majority's; 0: none yet */
 } coord_member;
 typedef struct coord_status {
     char cell[33];
