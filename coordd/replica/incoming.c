@@ -4,7 +4,8 @@
 #include "coordd/replica/inner.h"
 #include "coordd/state/scan.h"
 
-static void attach(struct replica *r, struct client_stream *s, const Coord__V1__Attach *asked)
+static void attach(struct replica *r, struct client_stream *s, const Coord__V1__Attach *asked,
+                   bool confirmed)
 {
     struct slice secret = slice_of(asked->secret.data, asked->secret.len);
     struct lease *l = leases_find(r, asked->session);
@@ -13,7 +14,7 @@ static void attach(struct replica *r, struct client_stream *s, const Coord__V1__
     struct buffer packed = BUFFER_INIT;
     struct client_stream *old;
 
-    if (!replica_lease_valid(r) || (l != NULL && l->expiring)) {
+    if ((!confirmed && !replica_lease_valid(r)) || (l != NULL && l->expiring)) {
         streams_redirect(r, s); /* not to be judged now: it comes again */
         return;
     }
@@ -84,9 +85,28 @@ static void *unpack(struct replica *r, struct client_stream *s,
     return m;
 }
 
-static void session_message(struct replica *r, struct client_stream *s, struct slice bytes)
+/* Who is not to trust its clock may not say of a session that it lives, or does not,
+ * before a round has come back; what follows on the stream waits behind that. */
+static bool attach_waits(struct replica *r, struct client_stream *s,
+                         const Coord__V1__SessionRequest *m, struct slice bytes)
+{
+    bool attaches = m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_ATTACH;
+
+    if (!r->config.distrusts_clocks || (!attaches && s->messages_parked == 0))
+        return false;
+    s->begun = true;
+    if (parked_may(s, bytes.length))
+        parked_add(r, s, PARKED_MESSAGE, 0, parked_want_round(r), bytes);
+    else
+        streams_end(r, s, STREAM_STATUS_RESOURCE_EXHAUSTED, "too many requests are waiting");
+    return true;
+}
+
+void incoming_session(struct replica *r, struct client_stream *s, struct slice bytes,
+                      bool confirmed)
 {
     Coord__V1__SessionRequest *m = unpack(r, s, &coord__v1__session_request__descriptor, bytes);
+    bool begins;
 
     if (m == NULL)
         return;
@@ -94,16 +114,19 @@ static void session_message(struct replica *r, struct client_stream *s, struct s
         streams_redirect(r, s);
         return;
     }
-    if ((m->begin_case != COORD__V1__SESSION_REQUEST__BEGIN__NOT_SET) == s->begun) {
+    begins = m->begin_case != COORD__V1__SESSION_REQUEST__BEGIN__NOT_SET;
+    if (!confirmed && begins == s->begun) {
         streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT,
                     "begin: open or attach belongs into the first message, and only there");
         return;
     }
+    if (!confirmed && attach_waits(r, s, m, bytes))
+        return;
     s->begun = true;
     if (m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_OPEN)
         requests_open(r, s, m->open);
     else if (m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_ATTACH)
-        attach(r, s, m->attach);
+        attach(r, s, m->attach, confirmed);
     if (m->n_requests > 0 && s->session == 0) {
         streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "requests: the session is not open yet");
         return;
@@ -183,7 +206,7 @@ void incoming_message(struct replica *r, const struct replica_event *e)
     if (s == NULL || s->closing || (r->handing_over && s->kind != REPLICA_STREAM_EXECUTE))
         return; /* while leadership is handed over: the stream ends soon, all comes again */
     if (s->kind == REPLICA_STREAM_SESSION)
-        session_message(r, s, e->bytes);
+        incoming_session(r, s, e->bytes, false);
     else if (s->kind == REPLICA_STREAM_KEEPALIVE)
         incoming_beats(r, s, e->bytes, false);
     else if (s->begun)

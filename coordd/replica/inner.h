@@ -69,7 +69,8 @@ struct client_stream {
     struct list waiting; /* in replica.waiting while something is parked or due */
     struct list parked;  /* of struct parked, in the order in which they came */
     uint32_t parked_count;
-    uint32_t watches_parked; /* among them: answers to writes go behind them */
+    uint32_t watches_parked;  /* among them: answers to writes go behind them */
+    uint32_t messages_parked; /* among them: an Attach, and what came behind it */
     size_t parked_bytes;
     uint64_t step; /* the last in which something was sent, and how much */
     size_t step_bytes;
@@ -83,7 +84,7 @@ struct client_stream {
     struct buffer out;
 };
 
-enum parked_kind { PARKED_REQUEST, PARKED_WATCH, PARKED_ANSWER };
+enum parked_kind { PARKED_REQUEST, PARKED_WATCH, PARKED_ANSWER, PARKED_MESSAGE };
 
 /* A request that cannot be served yet, or an answer behind one. */
 struct parked {
@@ -93,7 +94,9 @@ struct parked {
     uint64_t wait_slot;
     uint64_t wait_round; /* of the leader's, to be answered by a quorum; 0: the lease will do */
     size_t length;
-    uint8_t bytes[]; /* a packed Request that is no write, a KeepAliveRequest, or an Answer */
+    /* A packed Request that is no write, an Answer, or a message: a KeepAliveRequest, or a
+     * SessionRequest that attaches or stands behind one that does. */
+    uint8_t bytes[];
 };
 
 /* A name that somebody watches; it need not exist. */
@@ -239,7 +242,9 @@ void requests_expire(struct replica *r, uint64_t session);
 
 /* incoming.c */
 void incoming_message(struct replica *r, const struct replica_event *e);
-/* `confirmed`: they have waited for what they had to wait for. */
+/* `confirmed`: it has waited for what it had to wait for. */
+void incoming_session(struct replica *r, struct client_stream *s, struct slice bytes,
+                      bool confirmed);
 void incoming_beats(struct replica *r, struct client_stream *s, struct slice bytes, bool confirmed);
 
 /* parked.c */

@@ -26,6 +26,7 @@ static struct parked *park(struct replica *r, struct client_stream *s, enum park
     list_append(&s->parked, &p->place);
     s->parked_count++;
     s->watches_parked += kind == PARKED_WATCH;
+    s->messages_parked += kind == PARKED_MESSAGE;
     s->parked_bytes += bytes.length;
     list_remove(&s->waiting);
     list_append(&r->waiting, &s->waiting);
@@ -57,6 +58,7 @@ static void drop(struct client_stream *s, struct parked *p)
 {
     s->parked_count--;
     s->watches_parked -= p->kind == PARKED_WATCH;
+    s->messages_parked -= p->kind == PARKED_MESSAGE;
     s->parked_bytes -= p->length;
     list_remove(&p->place);
     if (s->parked_count == 0 && s->due_count == 0)
@@ -115,13 +117,16 @@ bool parked_ready(const struct replica *r, const struct client_stream *s, uint64
     return wait_round == 0 ? replica_lease_valid(r) : paxos_round_answered(r->paxos, wait_round);
 }
 
-static void unpark(struct replica *r, struct client_stream *s, struct slice bytes)
+static void unpark(struct replica *r, struct client_stream *s, const struct parked *p)
 {
+    struct slice bytes = slice_of(p->bytes, p->length);
     ProtobufCAllocator allocator = arena_allocator(&r->arena);
     Coord__V1__Request *q;
 
     if (s->kind == REPLICA_STREAM_KEEPALIVE) {
         incoming_beats(r, s, bytes, true);
+    } else if (p->kind == PARKED_MESSAGE) {
+        incoming_session(r, s, bytes, true);
     } else {
         q = coord__v1__request__unpack(&allocator, bytes.length, bytes.data);
         CHECK(q != NULL); /* it was packed here */
@@ -142,7 +147,7 @@ static void unpark_stream(struct replica *r, struct client_stream *s)
         } else {
             if (!parked_ready(r, s, p->wait_slot, p->wait_round))
                 break;
-            unpark(r, s, slice_of(p->bytes, p->length));
+            unpark(r, s, p);
         }
         if (!s->closing) /* ending a stream drops what it had parked */
             drop(s, p);

@@ -21,14 +21,16 @@ def begin(cell_, leader):
 
 
 class Rounds(unittest.TestCase):
-    def ask_alone(self, options):
-        """Reads and beats at a leader whose followers all stand still: what came of each
-        before they went on, and that both come afterwards."""
+    def ask_alone(self, options, seconds):
+        """Reads, beats, and a session that comes back, at a leader whose followers all stand
+        still: what came of each before they went on, and that all come afterwards."""
         with cell.Cell(members=3, options=options) as cell_:
             leader = cell_.leader()
             followers = cell_.followers()
             session, keepalive, number, secret = begin(cell_, leader)
-            with session, keepalive:
+            other, unused, other_number, other_secret = begin(cell_, leader)
+            back = wire.Stream(leader.address, wire.SESSION)
+            with session, keepalive, other, unused, back:
                 keepalive.send(wire.beat(number, secret, 1))
                 keepalive.wait_messages(1)
                 read_before = len(session.reply().messages)
@@ -36,24 +38,30 @@ class Rounds(unittest.TestCase):
                     follower.pause()
                 session.send(wire.session_get(1001, "/ready"))
                 keepalive.send(wire.beat(number, secret, 2))
-                # Long enough for an answer that waits for nothing.
+                back.send(wire.session_attach(other_number, other_secret))
                 try:
-                    session.wait_messages(read_before + 1, seconds=1)
+                    session.wait_messages(read_before + 1, seconds)
+                    keepalive.wait_messages(2, seconds)
+                    back.wait_messages(1, seconds)
                 except AssertionError:
                     pass
                 alone = (len(session.reply().messages) - read_before,
-                         len(keepalive.reply().messages) - 1)
+                         len(keepalive.reply().messages) - 1, len(back.reply().messages))
                 for follower in followers:
                     follower.resume()
                 session.wait_messages(read_before + 1)
                 keepalive.wait_messages(2)
+                begun = wire.items(back.wait_messages(1))
+                self.assertEqual([kind for kind, _ in begun], [4])
+                self.assertEqual(wire.answer_status(begun[0][1]), 0)
                 return alone
 
     def test_under_a_lease_it_answers_alone(self):
-        self.assertEqual(self.ask_alone(LEASE), (1, 1))
+        self.assertEqual(self.ask_alone(LEASE, seconds=10), (1, 1, 1))
 
     def test_without_trust_in_clocks_it_answers_nothing_alone(self):
-        self.assertEqual(self.ask_alone((*LEASE, "--trust-clocks", "0")), (0, 0))
+        self.assertEqual(self.ask_alone((*LEASE, "--trust-clocks", "0"), seconds=1),
+                         (0, 0, 0))  # a second is long enough for what waits for nothing
 
 
 if __name__ == "__main__":
