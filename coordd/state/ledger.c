@@ -18,7 +18,7 @@ struct ledger_removed {
 
 void ledger_init(struct ledger *l)
 {
-    *l = (struct ledger){.removed = AVL_INIT, .scratch = BUFFER_INIT};
+    *l = (struct ledger){.removed = AVL_INIT, .gone = BUFFER_INIT, .scratch = BUFFER_INIT};
 }
 
 static int compare_removed(const void *key, const struct avl_node *node)
@@ -34,8 +34,16 @@ static void free_removed(struct ledger *l, struct ledger_removed *removed)
     free(removed);
 }
 
+static void forget_gone(struct ledger *l)
+{
+    buffer_clear(&l->gone);
+    l->gone_taken = 0;
+    l->gone_count = 0;
+}
+
 void ledger_forget_removed(struct ledger *l)
 {
+    forget_gone(l);
     struct avl_node *first;
     while ((first = avl_first(&l->removed)) != NULL)
         free_removed(l, container_of(first, struct ledger_removed, by_key));
@@ -47,6 +55,7 @@ void ledger_release(struct ledger *l)
     free(l->touched.list);
     free(l->lasting.list);
     free(l->fleeting.list);
+    buffer_release(&l->gone);
     buffer_release(&l->scratch);
 }
 
@@ -125,6 +134,21 @@ static void count_in(struct ledger *l, struct record *r)
     r->counted = 1;
 }
 
+/* Their keys have a number that only rises: once removed, never there again. */
+static bool goes_for_ever(const struct record *r)
+{
+    return r->kind == RECORD_ANSWER || r->kind == RECORD_PAST || r->kind == RECORD_SESSION;
+}
+
+static void note_removed(struct ledger *l, struct slice key)
+{
+    struct ledger_removed *removed = check_malloc(sizeof *removed);
+    uint8_t *copy = check_malloc(key.length);
+    memcpy(copy, key.data, key.length);
+    removed->key = slice_of(copy, key.length);
+    CHECK(avl_insert(&l->removed, &removed->by_key, &removed->key, compare_removed) == NULL);
+}
+
 void ledger_remove(struct state *s, struct record *r)
 {
     struct ledger *l = &s->ledger;
@@ -137,11 +161,12 @@ void ledger_remove(struct state *s, struct record *r)
         return;
     buffer_clear(&l->scratch);
     record_put_key(s, r, &l->scratch);
-    struct ledger_removed *removed = check_malloc(sizeof *removed);
-    uint8_t *copy = check_malloc(l->scratch.length);
-    memcpy(copy, l->scratch.data, l->scratch.length);
-    removed->key = slice_of(copy, l->scratch.length);
-    CHECK(avl_insert(&l->removed, &removed->by_key, &removed->key, compare_removed) == NULL);
+    if (goes_for_ever(r)) {
+        buffer_put_slice(&l->gone, buffer_slice(&l->scratch));
+        l->gone_count++;
+    } else {
+        note_removed(l, buffer_slice(&l->scratch));
+    }
     r->stored = 0;
 }
 
@@ -182,7 +207,7 @@ static void settle(struct state *s, struct record *r)
     record_put_key(s, r, &l->scratch);
     size_t key_length = l->scratch.length - 4;
     put_key_length(&l->scratch, key_length);
-    if (is_new && was_removed(l, slice_of(l->scratch.data + 4, key_length)))
+    if (is_new && !goes_for_ever(r) && was_removed(l, slice_of(l->scratch.data + 4, key_length)))
         r->stored = 1;
     record_put_value(s, r, &l->scratch);
     hash_scratch(l, r->hash);
@@ -234,6 +259,13 @@ void ledger_clean(struct ledger *l)
     ledger_forget_removed(l);
 }
 
+static struct slice gone_left(const struct ledger *l)
+{
+    if (l->gone_count == 0)
+        return slice_of(NULL, 0);
+    return slice_of(l->gone.data + l->gone_taken, l->gone.length - l->gone_taken);
+}
+
 /* While changes are put in order. */
 struct change {
     struct avl_node by_key;
@@ -270,6 +302,9 @@ static void gather(const struct state *s, struct change *changes, struct buffer 
         changes[i].key.data = keys->data + at;
         at += changes[i].key.length;
     }
+    struct reader gone = reader_of(gone_left(l));
+    while (gone.left > 0)
+        changes[n++].key = reader_slice(&gone);
     for (struct avl_node *a = avl_first(&l->removed); a != NULL; a = avl_next(a))
         changes[n++].key = container_of(a, struct ledger_removed, by_key)->key;
 }
@@ -303,7 +338,19 @@ void ledger_changes(const struct state *s, ledger_take *take, void *context)
 
 size_t ledger_changes_count(const struct ledger *l)
 {
-    return (size_t)l->lasting.count + l->fleeting.count + l->removed.count;
+    return (size_t)l->lasting.count + l->fleeting.count + l->removed.count + l->gone_count;
+}
+
+static size_t take_gone(struct ledger *l, ledger_take *take, void *context)
+{
+    struct slice left = gone_left(l);
+    struct reader r = reader_of(left);
+    struct slice key = reader_slice(&r);
+    take(context, key, slice_of(NULL, 0));
+    l->gone_taken += left.length - r.left;
+    if (--l->gone_count == 0)
+        forget_gone(l);
+    return key.length;
 }
 
 static size_t take_removed(struct ledger *l, ledger_take *take, void *context)
@@ -349,6 +396,8 @@ void ledger_take_changes(struct state *s, size_t bytes, ledger_take *take, void 
     size_t taken = 0;
     CHECK(l->touched.count == 0);
     /* What was removed first: a key that comes back is put later than it is removed. */
+    while (l->gone_count > 0 && taken < bytes)
+        taken += take_gone(l, take, context);
     while (l->removed.count > 0 && taken < bytes)
         taken += take_removed(l, take, context);
     while (l->lasting.count + l->fleeting.count > 0 && taken < bytes)

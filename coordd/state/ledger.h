@@ -11,8 +11,8 @@
  * checkpoints leaves nothing behind, so without checkpoints nothing piles up.
  *
  * Invariants, between batches: no record is touched; each living object's record
- * is counted with the hash of its present encoding; `removed` holds exactly the
- * keys that the last checkpoint has and the state has not. */
+ * is counted with the hash of its present encoding; `removed` and `gone` hold exactly
+ * the keys that the last checkpoint has and the state has not. */
 #ifndef COORD_STATE_LEDGER_H
 #define COORD_STATE_LEDGER_H
 
@@ -30,8 +30,12 @@ struct ledger {
     /* Dirty. Fleeting are answers, sessions and the counters: with each command of a
        session they change, or come and go. */
     struct ledger_list lasting, fleeting;
-    uint32_t hand;         /* where the next piece begins, among the one or the other */
-    struct avl removed;    /* of struct ledger_removed, by key */
+    uint32_t hand;      /* where the next piece begins, among the one or the other */
+    struct avl removed; /* of struct ledger_removed, by key */
+    /* Keys that nothing will have again, behind each other; the first are taken already. */
+    struct buffer gone;
+    size_t gone_taken;     /* bytes */
+    size_t gone_count;     /* those that are left */
     struct buffer scratch; /* for encodings */
 };
 
