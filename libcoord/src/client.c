@@ -90,6 +90,7 @@ static struct coord_client *client_new(const struct address_list *endpoints)
     CHECK(pthread_cond_init(&c->idle, NULL) == 0);
     list_init(&c->conns);
     list_init(&c->sessions);
+    list_init(&c->turns_waiting);
     c->by_id = (struct avl)AVL_INIT;
     c->endpoints = *endpoints;
     start_threads(c);

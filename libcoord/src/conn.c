@@ -37,6 +37,9 @@ static const struct {
     {"grpc.http2.bdp_probe", 0},
     {"grpc.per_message_compression", 0},
 };
+/* A server takes at most 8,192 beats in one message, and one is not shorter than 24
+ * bytes: an id, a secret of 16, a stamp, and what is around them. */
+enum { BEATS_BYTES_MAX = 8192 * 24 };
 enum { SETTINGS_COUNT = sizeof channel_settings / sizeof channel_settings[0] };
 
 static grpc_channel *channel_new(const struct address *address, bool local)
@@ -163,7 +166,12 @@ static void keepalive_gone(void *owner)
 
 void conn_beat(struct conn *c, struct slice beat)
 {
-    static const struct stream_calls calls = {keepalive_message, keepalive_end, keepalive_gone};
+    static const struct stream_calls calls = {
+        .message = keepalive_message,
+        .end = keepalive_end,
+        .gone = keepalive_gone,
+        .joined_bytes_max = BEATS_BYTES_MAX,
+    };
     pthread_mutex_lock(&c->mutex);
     if (c->keepalive == NULL)
         c->keepalive =

@@ -51,24 +51,42 @@ void session_watch_link(struct coord_session *s, struct coord_watch *w)
 
 /* ---- effects ---- */
 
-static void leave(struct coord_session *s)
+static void drop(struct coord_session *s)
 {
     stream_drop(s->stream);
     s->stream = NULL;
     s->conn = NULL;
+    s->begins = false;
 }
 
+static void leave(struct coord_session *s)
+{
+    drop(s);
+    turn_over(s);
+}
+
+static void make_stream(struct coord_session *s)
+{
+    if (!turn_take(s))
+        return;
+    s->stream = conn_session_stream(s->conn, s);
+    s->begins = true;
+    s->link_made = true;
+}
+
+/* A turn that it has is kept. */
 static void connect_to(struct coord_session *s, const struct client_effect *e)
 {
-    leave(s);
+    drop(s);
     s->link = e->link;
+    s->link_made = s->link_failed = false;
     s->conn = conn_get(s->client, e->address);
-    if (s->conn != NULL)
-        s->stream = conn_session_stream(s->conn, s);
-    else
-        (void)snprintf(s->why, sizeof s->why, "%.200s: no address of a server", e->address);
-    s->link_made = s->stream != NULL;
-    s->link_failed = s->stream == NULL;
+    if (s->conn != NULL) {
+        make_stream(s);
+        return;
+    }
+    (void)snprintf(s->why, sizeof s->why, "%.200s: no address of a server", e->address);
+    s->link_failed = true;
 }
 
 static coord_session_state public_state(enum client_session_state state)
@@ -248,6 +266,8 @@ void session_time(struct coord_session *s)
         s->open_deadline_ns = NEVER_NS;
         pthread_cond_broadcast(&s->changed);
     }
+    if (s->stream == NULL && s->conn != NULL && !s->closed)
+        make_stream(s);
     session_step(s, &event);
 }
 
@@ -260,6 +280,10 @@ static void stream_message(void *owner, struct stream *stream, struct slice byte
     if (s->stream == stream) {
         struct client_event event = {.kind = CLIENT_EVENT_MESSAGE, .link = s->link, .bytes = bytes};
         session_step(s, &event);
+        if (s->begins && s->stream == stream) { /* it was no redirect */
+            s->begins = false;
+            turn_over(s);
+        }
     }
     pthread_mutex_unlock(&s->mutex);
 }
@@ -283,7 +307,11 @@ static void stream_gone(void *owner)
     session_unref(owner);
 }
 
-const struct stream_calls session_stream_calls = {stream_message, stream_end, stream_gone};
+const struct stream_calls session_stream_calls = {
+    .message = stream_message,
+    .end = stream_end,
+    .gone = stream_gone,
+};
 
 /* The server does not lead: whoever of our sessions is with it must look on. */
 static void redirect_all(struct coord_client *c, const char *address, struct conn *from)

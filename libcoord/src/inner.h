@@ -95,6 +95,7 @@ struct stream_calls {
     void (*message)(void *owner, struct stream *stream, struct slice bytes);
     void (*end)(void *owner, struct stream *stream, const char *why);
     void (*gone)(void *owner); /* the last call for this owner */
+    size_t joined_bytes_max;   /* of a message that was joined; 0: STREAM_MESSAGE_BYTES_MAX */
 };
 struct stream *stream_open(struct coord_client *client, grpc_channel *channel, const char *method,
                            void *owner, const struct stream_calls *calls);
@@ -151,7 +152,9 @@ struct coord_client {
     pthread_cond_t idle; /* calls_count fell to 0 */
     struct list conns;
     uint32_t conns_count;
-    struct list sessions; /* of struct coord_session */
+    struct list sessions;      /* of struct coord_session */
+    struct list turns_waiting; /* of struct coord_session: turn.c */
+    uint32_t turns_count;
     struct avl by_id;     /* those that are open at the servers */
     uint32_t calls_count; /* gRPC calls that are not over */
     bool closing;
@@ -173,6 +176,8 @@ struct coord_session *client_session_of(struct coord_client *c, uint64_t id);
 
 /* ---- sessions (driver.c) ---- */
 
+enum turn { TURN_NONE, TURN_WAITS, TURN_HAS };
+
 struct coord_session {
     struct coord_client *client;
     atomic_uint references;
@@ -187,8 +192,11 @@ struct coord_session {
     struct client_session *pure;
     struct client_effects out;
     struct stream *stream;
-    struct conn *conn; /* of `stream` */
+    struct conn *conn; /* of `stream`, or of the one that is to be made when it is our turn */
     uint64_t link;
+    bool begins;                 /* nothing has come on `stream` yet: our turn is not over */
+    enum turn turn;              /* client.mutex */
+    struct list in_turn;         /* client.mutex: in client->turns_waiting */
     bool link_made, link_failed; /* to be told to the pure session */
     bool closed;                 /* stepped no more */
     bool opened;
@@ -213,6 +221,11 @@ struct coord_session {
     bool lets_go_late;
     void *context;
 };
+/* May its stream be made now? If not, session_time is called when it may. (turn.c) */
+bool turn_take(struct coord_session *s);
+/* It has begun, or wants to no more. */
+void turn_over(struct coord_session *s);
+
 struct coord_session *session_ref(struct coord_session *s);
 void session_unref(struct coord_session *s);
 /* All with session.mutex held. */

@@ -1,7 +1,7 @@
 /* stream.c - one bidirectional gRPC stream: a queue of bytes out, messages in.
  *
  * One write is under way at a time; what comes meanwhile is joined and leaves as
- * one message, up to STREAM_MESSAGE_BYTES_MAX, when it completes: the messages of
+ * one message, up to a bound in bytes, when it completes: the messages of
  * our streams merge when they are joined. What waits is bounded by what the
  * session keeps outstanding.
  *
@@ -184,7 +184,10 @@ void stream_send(struct stream *s, struct slice bytes)
         struct chunk *last = container_of_or_null(list_first(&s->chunks), struct chunk, link);
         if (last != NULL)
             last = container_of(s->chunks.previous, struct chunk, link);
-        if (last == NULL || last->bytes.length + bytes.length > STREAM_MESSAGE_BYTES_MAX) {
+        size_t most = s->calls->joined_bytes_max;
+        if (most == 0)
+            most = STREAM_MESSAGE_BYTES_MAX;
+        if (last == NULL || last->bytes.length + bytes.length > most) {
             last = check_calloc(1, sizeof *last);
             list_append(&s->chunks, &last->link);
         }
