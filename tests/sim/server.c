@@ -354,6 +354,9 @@ static void step(struct server *n, const struct server_input *input)
     if (input->kind == REPLICA_EVENT_STREAM_OPENED)
         prng_fill(&s->channel_random, event.random, sizeof(event.random));
     journal_mix(&s->journal, 16 + (uint64_t)input->kind, n->id);
+    if (n->disk.committing == 0 || input->kind == REPLICA_EVENT_PERSISTED ||
+        input->kind == REPLICA_EVENT_PERSIST_FULL)
+        n->disk_spoke_ns = s->now_ns;
     if (input->kind == REPLICA_EVENT_PERSIST_FULL)
         disk_accept_again(&n->disk);
     if (input->kind == REPLICA_EVENT_STREAM_LAGS || input->kind == REPLICA_EVENT_STREAM_DRAINED)

@@ -67,7 +67,8 @@ struct server {
     bool disk_busy, disk_full, disk_told_full, saver_busy;
     uint32_t slow_log_us, slow_state_us;    /* more than other servers' at most */
     int64_t stalled_until_ns[SERVER_FILES]; /* by file */
-    bool is_sick;                           /* from healing on it is one of those that fail */
+    int64_t disk_spoke_ns; /* when its log last said something, or was owed nothing */
+    bool is_sick;          /* from healing on it is one of those that fail */
     bool was_serving, was_lost;
     bool flipped;                      /* its state may be wrong: what it is, is not judged */
     uint64_t wrong_from, wrong_to;     /* its states behind these slots may be: [from, to); it

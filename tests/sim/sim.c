@@ -9,6 +9,7 @@
 #include "libcoord/base/hash.h"
 #include "tests/sim/check_belief.h"
 #include "tests/sim/check_end.h"
+#include "tests/sim/check_stall.h"
 #include "tests/sim/fault.h"
 
 enum {
@@ -183,6 +184,7 @@ static void on_tick(void *object, const struct queue_item *item)
         const char *broken = server_is_up(n) ? paxos_check(replica_paxos(n->replica)) : NULL;
         if (broken != NULL)
             journal_fail(&s->journal, VERDICT_SAFETY, "member %" PRIu32 ": %s", n->id, broken);
+        check_stall(s, n);
     }
     switch (s->phase) {
     case PHASE_FOUNDING:
