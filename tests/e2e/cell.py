@@ -157,8 +157,9 @@ class Server:
 
 
 class Cell:
-    def __init__(self, members=5, cell_id=CELL_ID, name="test", program=COORDD, options=()):
-        self.top = tempfile.mkdtemp(prefix="coord-e2e-")
+    def __init__(self, members=5, cell_id=CELL_ID, name="test", program=COORDD, options=(),
+                 top=None):
+        self.top = top or tempfile.mkdtemp(prefix="coord-e2e-")
         self.cell_id = cell_id
         self.name = name
         self.program = program
