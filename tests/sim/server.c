@@ -408,7 +408,10 @@ bool server_is_doomed(struct server *n, enum server_moment at)
     return true;
 }
 
+/* Asked of the replica itself: the last look may be older than a step in which the server
+ * was paused, and which gave the lease up. */
 bool server_has_lease(const struct server *n)
 {
-    return n->replica != NULL && n->view.lease_until_ns > clock_local(&n->clock, n->sim->now_ns);
+    return n->replica != NULL &&
+           paxos_lease_until(replica_paxos(n->replica)) > clock_local(&n->clock, n->sim->now_ns);
 }
