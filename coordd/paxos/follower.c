@@ -64,11 +64,18 @@ static void yield_to(struct paxos *p, uint64_t ballot, struct paxos_effects *out
     acceptor_promise(&p->acceptor, ballot, out);
 }
 
+/* The candidate would have to learn from this one what it has in no log, and would
+ * wait for a state that is lost here. The others may know it all between them. */
+static bool lacks_its_past(const struct paxos *p, uint64_t first_slot)
+{
+    return p->lost && first_slot <= p->acceptor.floor;
+}
+
 void follower_on_prepare(struct paxos *p, uint32_t from, const struct message *m,
                          struct paxos_effects *out)
 {
     if (ballot_member(m->ballot) != p->membership.ids[from] || learner_is_mute(p) ||
-        refuses(p, from, m->ballot, out))
+        lacks_its_past(p, m->first_slot) || refuses(p, from, m->ballot, out))
         return;
     if (m->ballot > p->acceptor.promised) {
         yield_to(p, m->ballot, out);

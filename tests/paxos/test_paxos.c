@@ -447,7 +447,40 @@ static void test_paxos__rows_below_a_checkpoint_are_given_to_nobody(void)
     paxos_free(p);
 }
 
+/* Its log begins behind slot 15, and its state is lost: nobody can get slot 14 here. */
+static void test_paxos__who_lost_its_state_promises_only_to_those_who_need_nothing_of_it(void)
+{
+    struct paxos_config config = {.ids = {1, 2, 3},
+                                  .members_count = 3,
+                                  .self = 1,
+                                  .incarnation = 9,
+                                  .promised = ballot_make(1, 2),
+                                  .floor = 15,
+                                  .last_slot = 15};
+    struct message prepare = {
+        .kind = MESSAGE_PREPARE, .ballot = ballot_make(2, 2), .first_slot = 14};
+    struct paxos_event asks = {
+        .kind = PAXOS_EVENT_MESSAGE, .now_ns = 2, .from = 2, .incarnation = 8, .message = &prepare};
+    struct paxos_effects out;
+    struct paxos *p;
+    const char *why;
+
+    paxos_effects_init(&out);
+    CU_ASSERT_EQUAL_FATAL(paxos_new(&config, &p, &why), ERR_OK);
+    paxos_loaded(p, 0);
+    paxos_step(p, &asks, &out);
+    CU_ASSERT_EQUAL(out.sends_count, 0);
+    CU_ASSERT_EQUAL(paxos_promised(p), ballot_make(1, 2));
+    paxos_effects_clear(&out);
+    prepare.first_slot = 16;
+    paxos_step(p, &asks, &out);
+    CU_ASSERT_EQUAL(paxos_promised(p), ballot_make(2, 2));
+    paxos_effects_release(&out);
+    paxos_free(p);
+}
+
 static const struct test_case cases[] = {
+    TEST(test_paxos__who_lost_its_state_promises_only_to_those_who_need_nothing_of_it),
     TEST(test_paxos__rows_below_a_checkpoint_are_given_to_nobody),
     TEST(test_paxos__a_new_cell_elects_one_leader_and_opens),
     TEST(test_paxos__a_value_is_applied_by_all),
