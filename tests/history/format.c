@@ -158,6 +158,24 @@ void history_format_event(struct buffer *out, const struct history_event *e)
     put(out, "\n");
 }
 
+void history_format(struct buffer *out, const struct history *h)
+{
+    history_format_head(out);
+    for (size_t i = 0; i < h->calls_count; i++) {
+        history_format_invoke(out, &h->calls[i]);
+        if (h->calls[i].returned_ns != HISTORY_NEVER)
+            history_format_return(out, &h->calls[i]);
+    }
+    for (size_t i = 0; i < h->beliefs_count; i++)
+        history_format_belief(out, &h->beliefs[i]);
+    for (size_t i = 0; i < h->losses_count; i++)
+        history_format_loss(out, &h->losses[i]);
+    for (size_t i = 0; i < h->sessions_count; i++)
+        history_format_session(out, &h->sessions[i]);
+    for (size_t i = 0; i < h->events_count; i++)
+        history_format_event(out, &h->events[i]);
+}
+
 /* ---- to a file ---- */
 
 static bool append(int fd, struct buffer *line)

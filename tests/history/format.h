@@ -26,6 +26,8 @@ void history_format_belief(struct buffer *out, const struct history_belief *beli
 void history_format_loss(struct buffer *out, const struct history_loss *loss);
 void history_format_session(struct buffer *out, const struct history_session *session);
 void history_format_event(struct buffer *out, const struct history_event *event);
+/* A whole history, with a head. */
+void history_format(struct buffer *out, const struct history *h);
 
 /* The same, as one write(2). False: see errno; nothing or a part of it was written. An
  * invocation must be written before the call is made, all else soon after. */

@@ -49,6 +49,7 @@ struct history_report {
     uint64_t left_out;         /* paths that cannot be judged: some call makes them on its way */
     uint64_t search_steps;     /* in all */
     uint64_t search_steps_max; /* bound of one search, from 1 */
+    char gave_up_on[HISTORY_KEPT_BYTES]; /* the first: which, and how large it is */
     uint32_t kept_count;
     struct {
         enum history_checker by;

@@ -148,7 +148,9 @@ static void check_valid(struct locks *l, const struct history_call *c,
                             name, s->generation, s->path);
         return;
     }
-    const struct history_call *given = own->release;
+    /* Another may share it who was never told. */
+    bool alone = s->exclusive || !l->perhaps[history_number(s->path)];
+    const struct history_call *given = alone ? own->release : NULL;
     if (given != NULL && (given->returned_ns < c->invoked_ns ||
                           (c->told.revision != 0 && given->told.revision != 0 &&
                            given->told.revision <= c->told.revision)))

@@ -101,6 +101,8 @@ static int tell(const struct history *h, const struct history_report *r, int fil
     print_counts(h, r, files);
     for (uint32_t i = 0; i < r->kept_count; i++)
         printf("ANOMALY %s: %s\n", history_checker_name(r->kept[i].by), r->kept[i].text);
+    if (r->gave_up > 0)
+        printf("gave up on %s\n", r->gave_up_on);
     if (verdict == HISTORY_ANOMALY) {
         printf("verdict: anomaly\n");
         return EXIT_ANOMALY;

@@ -101,6 +101,12 @@ static bool may_be_removed(struct replay *p, const struct look *l, struct node *
     return true;
 }
 
+/* In the entry in which a leader resigns the next may be elected. */
+static bool is_handed_on(const struct node *n)
+{
+    return n->last != NULL && n->last->call->ask.op == HISTORY_RELEASE;
+}
+
 static void check_there(struct replay *p, const struct look *l, const struct node *n)
 {
     if (!n->alive && perhaps(p, l, false, NULL, 0) == NULL)
@@ -149,9 +155,10 @@ static void check_node(struct replay *p, const struct look *l, struct node *n)
     } else if (!n->alive) {
         wrong(p, l, "has generation %" PRIu64 ", but was missing in revision %" PRIu64, g,
               n->unmade);
-    } else if (l->value != NULL && n->value == NULL) {
+    } else if (l->value != NULL &&
+               (n->value == NULL || (n->value != l->value && is_handed_on(n)))) {
         check_unknown(p, l, n);
-    } else if (l->value != NULL && n->value != NULL && l->value != n->value) {
+    } else if (l->value != NULL && l->value != n->value) {
         wrong(p, l, "has value %.60s, but %.60s was written", l->value, n->value);
     }
     if (l->instance != 0 && (l->instance > g || l->instance < n->made || l->instance <= n->unmade))
@@ -176,8 +183,7 @@ static void check_change(struct replay *p, const struct look *l, struct node *n)
               f->condition, n->revision);
     else if (first && f->condition > n->revision && perhaps(p, l, false, NULL, 0) == NULL)
         wrong(p, l, "was to have generation %" PRIu64 ", which nobody wrote", f->condition);
-    bool handed_on = n->last != NULL && n->last->call->ask.op == HISTORY_RELEASE;
-    if (first && n->last != NULL && n->revision == f->revision && !handed_on)
+    if (first && n->last != NULL && n->revision == f->revision && !is_handed_on(n))
         wrong(p, l, "was changed twice in it");
     n->last = f;
     n->revision = f->revision;

@@ -3,21 +3,28 @@
  * Depth first: from what has been put in order, and the state of the object after it, each
  * operation that may be next is tried, which is each that was invoked before the first return of
  * those that are left (Wing and Gong, 1993). A pair of set and state that came to nothing
- * once is not tried again (Lowe, 2017). Three rules keep the number of pairs small, and lose no
+ * once is not tried again (Lowe, 2017). Five rules keep the number of pairs small, and lose no
  * order that exists:
  *
- * 1. One that fits and changes no state is put next at once, without an alternative: in any
- *    order that exists it could be moved here.
+ * 1. One that reads, and fits, is put next at once, without an alternative: in any order that
+ *    exists it could be moved here.
  * 2. One that need not have happened is put only where the next makes a difference of it: where
  *    the next would not fit, or leave another state, without it, and with it afterwards.
  *    Else it could be moved behind the next, or left out.
- * 3. Those that must be in the order are tried before those that need not.
+ * 3. Those that must be in the order are tried before those that need not, and in the order of
+ *    their returns: what came back first was most likely first.
+ * 4. But if the one that has to be next, because it returned first, does not fit yet, those
+ *    are tried first after which it does.
+ *
+ * 5. What somebody left, and others that must be in the order were answered in, is not
+ *    overwritten before those are put: it never comes back.
  *
  * Sets are known by the exclusive or of random 128-bit numbers, one for each member: two that are
  * different are taken for the same once in 2^128 pairs. */
 #include "tests/history/search.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +49,9 @@ struct frame {
     struct search_state earlier; /* before the last, if that was one that need not be */
     uint32_t pending;            /* the last + 1, if it was such; 0: it was not */
     uint32_t put;                /* by which this frame was reached; its op + 1 */
-    uint32_t next;               /* the end to try next; 0: those that need not are tried */
+    uint32_t tried;              /* the return of the one that was tried last; 0: none was */
     uint32_t next_optional;
+    bool second; /* rule 4: those that help were tried */
     bool forced; /* rule 1: there is nothing else to try */
 };
 
@@ -55,6 +63,7 @@ struct searcher {
     uint32_t *ends_of;      /* owned; of each that must be: its invocation's end */
     uint32_t *return_of;    /* owned */
     bool *taken;            /* owned; of those that need not be */
+    uint32_t *waiting;      /* owned; by id: how many that must be put and are not yet need it */
     struct set_hash *names; /* owned; of each op */
     struct set_hash set;
     struct set_hash *memo; /* owned; open addressing; {0, 0}: free */
@@ -122,6 +131,7 @@ static void take(struct searcher *s, uint32_t op)
         s->taken[op - s->must] = true;
         return;
     }
+    s->waiting[s->ops[op].needs]--;
     unlink_end(s, s->ends_of[op]);
     unlink_end(s, s->return_of[op]);
     s->put++;
@@ -134,6 +144,7 @@ static void give_back(struct searcher *s, uint32_t op)
         s->taken[op - s->must] = false;
         return;
     }
+    s->waiting[s->ops[op].needs]++;
     link_end(s, s->return_of[op]);
     link_end(s, s->ends_of[op]);
     s->put--;
@@ -216,15 +227,30 @@ static bool makes_no_difference(struct searcher *s, const struct frame *f, uint3
     struct search_state without, swapped;
     if (f->pending == 0 || !step(s, op, &f->earlier, &without))
         return false;
-    return is_equal(&without, after) ||
-           (step(s, f->pending - 1, &without, &swapped) && is_equal(&swapped, after));
+    if (is_equal(&without, after))
+        return true;
+    /* Of two that need not be, and may be swapped, the first of them comes first. */
+    bool swap = op < s->must || op < f->pending - 1;
+    return swap && step(s, f->pending - 1, &without, &swapped) && is_equal(&swapped, after);
+}
+
+/* Rule 5. */
+static bool overwrites(const struct searcher *s, const struct frame *f, uint32_t op,
+                       const struct search_state *after)
+{
+    if (s->object->writer == NULL)
+        return false;
+    uint32_t writer = s->object->writer(&f->state);
+    bool own = op < s->must && s->ops[op].needs == writer;
+    return writer != 0 && writer != s->object->writer(after) &&
+           s->waiting[writer] > (own ? 1U : 0U);
 }
 
 static void push(struct searcher *s, uint32_t op, const struct search_state *state)
 {
     struct frame *from = &s->frames[s->depth++], *to = &s->frames[s->depth];
     take(s, op);
-    *to = (struct frame){.state = *state, .put = op + 1, .next = s->ends[0].after};
+    *to = (struct frame){.state = *state, .put = op + 1};
     if (op >= s->must) {
         to->earlier = from->state;
         to->pending = op + 1;
@@ -245,7 +271,7 @@ static bool push_forced(struct searcher *s, struct frame *f)
     for (uint32_t at = s->ends[0].after; at != 0 && !s->ends[at].is_return;
          at = s->ends[at].after) {
         uint32_t op = s->ends[at].op;
-        if (!step(s, op, &f->state, &after) || !is_equal(&f->state, &after) ||
+        if (!s->ops[op].reads || !step(s, op, &f->state, &after) || !is_equal(&f->state, &after) ||
             makes_no_difference(s, f, op, &after))
             continue;
         f->forced = true;
@@ -255,26 +281,49 @@ static bool push_forced(struct searcher *s, struct frame *f)
     return false;
 }
 
-static bool push_next(struct searcher *s, struct frame *f)
+/* Of those that may be next, and have not been tried, the one that returned first: it is the
+ * likeliest. Its return; 0: none. Ends are numbered in the order of time. */
+static uint32_t next_return(const struct searcher *s, const struct frame *f, int64_t *ret_until_ns)
+{
+    uint32_t best = 0, at = s->ends[0].after;
+    for (; at != 0 && !s->ends[at].is_return; at = s->ends[at].after) {
+        uint32_t end = s->return_of[s->ends[at].op];
+        if (end > f->tried && (best == 0 || end < best))
+            best = end;
+    }
+    *ret_until_ns = at == 0 ? HISTORY_NEVER : s->ends[at].at_ns;
+    return best;
+}
+
+/* Whether it can be put next, and lets `urgent` (UINT32_MAX: there is none) fit as is wanted. */
+static bool is_worth(struct searcher *s, const struct frame *f, uint32_t op, uint32_t urgent,
+                     bool wanted, struct search_state *ret_after)
+{
+    struct search_state then;
+    if (!step(s, op, &f->state, ret_after) || (op >= s->must && is_equal(&f->state, ret_after)) ||
+        overwrites(s, f, op, ret_after) || makes_no_difference(s, f, op, ret_after))
+        return false;
+    bool helps = urgent != UINT32_MAX && op != urgent && step(s, urgent, ret_after, &then);
+    return helps == wanted;
+}
+
+static bool push_wanted(struct searcher *s, struct frame *f, uint32_t urgent, bool wanted)
 {
     struct search_state after;
-    while (f->next != 0 && !s->ends[f->next].is_return) {
-        uint32_t op = s->ends[f->next].op;
-        f->next = s->ends[f->next].after;
-        if (step(s, op, &f->state, &after) && !makes_no_difference(s, f, op, &after)) {
-            push(s, op, &after);
+    int64_t until_ns;
+    for (uint32_t end; (end = next_return(s, f, &until_ns)) != 0;) {
+        f->tried = end;
+        if (is_worth(s, f, s->ends[end].op, urgent, wanted, &after)) {
+            push(s, s->ends[end].op, &after);
             return true;
         }
     }
-    /* It is the first return, and stays so while this frame stands. */
-    int64_t until_ns = f->next == 0 ? HISTORY_NEVER : s->ends[f->next].at_ns;
     while (s->must + f->next_optional < s->count) {
         uint32_t op = s->must + f->next_optional;
         if (s->ops[op].invoked_ns > until_ns)
             return false;
         f->next_optional++;
-        if (!s->taken[op - s->must] && step(s, op, &f->state, &after) &&
-            !is_equal(&f->state, &after) && !makes_no_difference(s, f, op, &after)) {
+        if (!s->taken[op - s->must] && is_worth(s, f, op, urgent, wanted, &after)) {
             push(s, op, &after);
             return true;
         }
@@ -282,10 +331,29 @@ static bool push_next(struct searcher *s, struct frame *f)
     return false;
 }
 
+/* Rule 4. */
+static bool push_next(struct searcher *s, struct frame *f)
+{
+    struct search_state then;
+    uint32_t at = s->ends[0].after;
+    while (!s->ends[at].is_return)
+        at = s->ends[at].after;
+    uint32_t urgent = s->ends[at].op;
+    if (step(s, urgent, &f->state, &then))
+        urgent = UINT32_MAX;
+    if (!f->second && urgent != UINT32_MAX && push_wanted(s, f, urgent, true))
+        return true;
+    if (!f->second) {
+        f->second = true;
+        f->tried = f->next_optional = 0;
+    }
+    return push_wanted(s, f, urgent, false);
+}
+
 static void run(struct searcher *s, uint64_t steps_max)
 {
     bool fresh = true;
-    s->frames[0] = (struct frame){.state = s->object->start, .next = s->ends[0].after};
+    s->frames[0] = (struct frame){.state = s->object->start};
     for (;;) {
         struct frame *f = &s->frames[s->depth];
         if (s->ends[0].after == 0) {
@@ -334,6 +402,9 @@ void search(const struct search_object *o, struct search_op *ops, size_t count, 
     while (s.must < s.count && ops[s.must].returned_ns != HISTORY_NEVER)
         s.must++;
     make_list(&s);
+    s.waiting = check_calloc(count + 1, sizeof(s.waiting[0]));
+    for (uint32_t i = 0; i < s.must; i++)
+        s.waiting[ops[i].needs]++;
     s.taken = check_calloc(count + 1, sizeof(s.taken[0]));
     s.names = check_calloc(count + 1, sizeof(s.names[0]));
     s.frames = check_calloc(count + 1, sizeof(s.frames[0]));
@@ -347,6 +418,7 @@ void search(const struct search_object *o, struct search_op *ops, size_t count, 
     free(s.ends_of);
     free(s.return_of);
     free(s.taken);
+    free(s.waiting);
     free(s.names);
     free(s.memo);
     free(s.frames);
@@ -361,8 +433,9 @@ void search_judge(struct history_report *r, const struct search_object *o, struc
     r->searched++;
     r->judged[HISTORY_BY_SEARCH] += count;
     r->search_steps += out.steps;
-    if (out.result == SEARCH_GAVE_UP)
-        r->gave_up++;
+    if (out.result == SEARCH_GAVE_UP && r->gave_up++ == 0)
+        snprintf(r->gave_up_on, sizeof(r->gave_up_on), "%.100s%s, %zu calls, got to %s", path, what,
+                 count, out.stuck == NULL ? "the last" : history_call_name(out.stuck->call, text));
     if (out.result != SEARCH_NONE)
         return;
     history_anomaly(

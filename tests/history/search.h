@@ -18,7 +18,11 @@ struct search_state {
 struct search_op {
     int64_t invoked_ns, returned_ns; /* HISTORY_NEVER: need not have happened */
     const struct history_call *call;
+    bool reads;    /* it changes nothing, whatever the state; at most more is known then */
     uint32_t what; /* the object's */
+    /* Its name, from 1, and that of the only one which can have left the state that it was
+     * answered in; 0: there is none, or it is not known. */
+    uint32_t id, needs;
     const void *detail;
 };
 
@@ -27,6 +31,8 @@ struct search_object {
     /* False: it cannot be next. */
     bool (*step)(const void *context, const struct search_op *op, const struct search_state *from,
                  struct search_state *ret);
+    /* The id of who left the state; 0: nobody is known to have. May be NULL. */
+    uint32_t (*writer)(const struct search_state *state);
     struct search_state start;
     const bool *crowded; /* set by step: a state had no room, so nothing is known; or NULL */
 };

@@ -43,8 +43,9 @@ struct locks {
     size_t grants_count;
     struct placed *list; /* owned */
     size_t count, capacity;
-    bool *forced; /* owned; by string number of the path: somebody used force */
-    bool crowded; /* more hold it than there is room for */
+    bool *forced;  /* owned; by string number of the path: somebody used force */
+    bool *perhaps; /* likewise: an acquire of unknown outcome */
+    bool crowded;  /* more hold it than there is room for */
 };
 
 static const struct grant *grant_of(const struct locks *l, const struct search_op *op)
@@ -171,6 +172,9 @@ static void gather_grants(struct locks *l)
         if (c->told.grant != 0 && history_outcome(c) == HISTORY_DONE)
             l->grants[l->grants_count++] =
                 (struct grant){history_number(c->ask.path), c->told.grant, c, NULL};
+        if ((c->ask.op == HISTORY_ACQUIRE || c->ask.op == HISTORY_TRY) &&
+            history_outcome(c) == HISTORY_UNKNOWN)
+            l->perhaps[history_number(c->ask.path)] = true;
     }
     if (l->grants_count > 0)
         qsort(l->grants, l->grants_count, sizeof(l->grants[0]), by_generation);
@@ -198,14 +202,19 @@ static void add(struct locks *l, const struct grant *g, const struct history_cal
         l->list = check_realloc(l->list, l->capacity * sizeof(l->list[0]));
     }
     l->list[l->count++] = (struct placed){
-        g->path, (uint32_t)(g - l->grants), {c->invoked_ns, returned_ns, c, what, g}};
+        g->path,
+        (uint32_t)(g - l->grants),
+        {c->invoked_ns, returned_ns, c, what == WHAT_VALID || what == WHAT_STALE, what, 0, 0, g}};
 }
 
 static void add_check(struct locks *l, const struct history_call *c, const struct history_guard *s,
                       enum what what)
 {
     size_t at = find(l, s->path, s->generation);
-    /* Of a grant that nobody was told of locks.c judges. */
+    /* Of a grant that nobody was told of locks.c judges; and another may share one who was
+     * never told. */
+    if (what == WHAT_VALID && !s->exclusive && l->perhaps[history_number(s->path)])
+        return;
     for (; is_of(l, at, s->path, s->generation); at++)
         if (l->grants[at].call->ask.exclusive == s->exclusive) {
             add(l, &l->grants[at], c, what, c->returned_ns);
@@ -268,9 +277,10 @@ void search_locks(const struct history *h, struct history_report *r)
     struct locks l = {.history = h};
     l.grants = check_calloc(h->calls_count + 1, sizeof(l.grants[0]));
     l.forced = check_calloc(history_strings_count(h) + 1, sizeof(l.forced[0]));
+    l.perhaps = check_calloc(history_strings_count(h) + 1, sizeof(l.perhaps[0]));
     gather(&l);
     struct search_op *ops = check_calloc(l.count + 1, sizeof(ops[0]));
-    struct search_object object = {&l, step, {{0}}, &l.crowded};
+    struct search_object object = {&l, step, NULL, {{0}}, &l.crowded};
     for (size_t i = 0, count; i < l.count; i += count) {
         const struct grant *g = l.list[i].op.detail;
         for (count = 0; i + count < l.count && l.list[i + count].path == l.list[i].path; count++)
@@ -282,4 +292,5 @@ void search_locks(const struct history *h, struct history_report *r)
     free(l.list);
     free(l.grants);
     free(l.forced);
+    free(l.perhaps);
 }

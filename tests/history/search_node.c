@@ -13,8 +13,10 @@
 
 struct node {
     uint64_t alive, generation, instance, owner; /* 0: not known; owner: 0: permanent */
+    uint64_t writer; /* the id of the operation that wrote it; 0: none that is known */
     const char *value;
 };
+_Static_assert(sizeof(struct node) <= SEARCH_STATE_BYTES, "the state has room for it");
 
 enum what {
     WHAT_CALL,
@@ -173,6 +175,23 @@ static bool step_parts(const struct context *x, const struct history_call *c, st
     return true;
 }
 
+/* The last part of this path that changes it; NULL: none does. */
+static const struct history_ask *last_write(const struct context *x, const struct history_call *c)
+{
+    uint32_t count;
+    const struct history_ask *parts = history_parts(c, &count), *last = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        enum history_op op = parts[i].op;
+        bool lock = op == HISTORY_ACQUIRE || op == HISTORY_TRY;
+        bool changes = op == HISTORY_PUT || op == HISTORY_CREATE || op == HISTORY_DELETE ||
+                       (lock && parts[i].value != NULL) ||
+                       (op == HISTORY_RELEASE && parts[i].clears);
+        if (changes && history_place(c, &parts[i]) == x->path)
+            last = &parts[i];
+    }
+    return last;
+}
+
 static bool step(const void *context, const struct search_op *op, const struct search_state *from,
                  struct search_state *ret)
 {
@@ -189,9 +208,16 @@ static bool step(const void *context, const struct search_op *op, const struct s
     } else {
         fits = step_parts(x, c, &n);
     }
+    if (fits && op->what == WHAT_CALL && !op->reads && last_write(x, c) != NULL)
+        n.writer = n.alive ? op->id : 0;
     if (fits)
         set(ret, &n);
     return fits;
+}
+
+static uint32_t writer(const struct search_state *state)
+{
+    return (uint32_t)get(state).writer;
 }
 
 /* ---- which calls there are ---- */
@@ -241,7 +267,9 @@ static void add_part(struct gathered *g, const struct history_call *c,
     for (uint32_t i = 0; i < at; i++)
         if (history_place(c, &parts[i]) == path && concerns_content(c, &parts[i]))
             return;
-    struct search_op op = {c->invoked_ns, c->returned_ns, c, WHAT_CALL, NULL};
+    struct search_op op = {c->invoked_ns, c->returned_ns, c, is_read, WHAT_CALL, 0, 0, NULL};
+    if (outcome == HISTORY_REFUSED)
+        op.reads = true;
     if (outcome == HISTORY_UNKNOWN)
         op.returned_ns = HISTORY_NEVER;
     if (outcome == HISTORY_REFUSED && c->ask.op == HISTORY_TRANSACTION &&
@@ -265,7 +293,8 @@ static void gather(struct gathered *g, const struct history *h)
             const char *path = history_place(c, &parts[k]);
             if (parts[k].ephemeral && made && path != NULL)
                 add(g, path,
-                    &(struct search_op){c->invoked_ns, HISTORY_NEVER, c, WHAT_SESSION_ENDS, NULL});
+                    &(struct search_op){c->invoked_ns, HISTORY_NEVER, c, false, WHAT_SESSION_ENDS,
+                                        0, 0, NULL});
         }
     }
 }
@@ -278,6 +307,91 @@ static int by_path(const void *left, const void *right)
     if (a->op.call != b->op.call)
         return a->op.call < b->op.call ? -1 : 1;
     return a->op.what < b->op.what ? -1 : a->op.what > b->op.what;
+}
+
+/* ---- who needs whom ---- */
+
+struct written {
+    const char *value;
+    uint64_t generation;
+    uint32_t id;
+};
+
+static int by_value(const void *left, const void *right)
+{
+    const struct written *a = left, *b = right;
+    return a->value < b->value ? -1 : a->value > b->value;
+}
+
+static int by_generation(const void *left, const void *right)
+{
+    const struct written *a = left, *b = right;
+    return a->generation < b->generation ? -1 : a->generation > b->generation;
+}
+
+/* The only one of its kind, or 0. */
+static uint32_t only(const struct written *list, size_t count, const struct written *wanted,
+                     int (*compare)(const void *, const void *))
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(&list[middle], wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == count || compare(&list[low], wanted) != 0)
+        return 0;
+    return low + 1 < count && compare(&list[low + 1], wanted) == 0 ? 0 : list[low].id;
+}
+
+static size_t list_writers(const struct context *x, struct search_op *ops, size_t count,
+                           struct written *values, struct written *generations,
+                           size_t *ret_generations)
+{
+    size_t written = 0, known = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct history_ask *last = last_write(x, ops[i].call);
+        ops[i].id = (uint32_t)i + 1;
+        if (ops[i].what != WHAT_CALL || ops[i].reads || last == NULL || last->op == HISTORY_DELETE)
+            continue;
+        struct written w = {last->value == NULL ? x->empty : last->value, own_revision(ops[i].call),
+                            ops[i].id};
+        values[written++] = w;
+        /* Who is elected as a leader resigns has the same, and may never have been told. */
+        if (last->op != HISTORY_RELEASE && w.generation != 0)
+            generations[known++] = w;
+    }
+    qsort(values, written, sizeof(values[0]), by_value);
+    qsort(generations, known, sizeof(generations[0]), by_generation);
+    *ret_generations = known;
+    return written;
+}
+
+/* A value that one operation wrote, or else a generation that one was told, comes from it. */
+static void name_writers(const struct context *x, struct search_op *ops, size_t count)
+{
+    struct written *values = check_calloc(count + 1, sizeof(values[0]));
+    struct written *generations = check_calloc(count + 1, sizeof(generations[0]));
+    size_t known, written = list_writers(x, ops, count, values, generations, &known);
+    for (size_t i = 0; i < count; i++) {
+        const struct history_call *c = ops[i].call;
+        struct written wanted = {c->told.value, 0, 0};
+        bool is_read = c->ask.op == HISTORY_GET || c->ask.op == HISTORY_STAT;
+        if (history_outcome(c) != HISTORY_DONE || ops[i].what != WHAT_CALL)
+            continue;
+        if (is_read)
+            wanted.generation = c->told.content_generation;
+        else if (c->ask.op == HISTORY_PUT || c->ask.op == HISTORY_DELETE)
+            wanted.generation = c->ask.generation;
+        if (is_read && wanted.value != NULL && *wanted.value != '\0')
+            ops[i].needs = only(values, written, &wanted, by_value);
+        if (ops[i].needs == 0 && wanted.generation != 0)
+            ops[i].needs = only(generations, known, &wanted, by_generation);
+    }
+    free(values);
+    free(generations);
 }
 
 void search_nodes(const struct history *h, struct history_report *r)
@@ -309,7 +423,8 @@ void search_nodes(const struct history *h, struct history_report *r)
             continue;
         }
         struct context x = {path, empty == NULL ? "" : empty};
-        struct search_object object = {&x, step, {{0}}, NULL};
+        struct search_object object = {&x, step, writer, {{0}}, NULL};
+        name_writers(&x, ops, count);
         search_judge(r, &object, ops, count, path, "");
     }
     free(ops);

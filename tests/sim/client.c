@@ -8,6 +8,7 @@
 
 #include "libcoord/base/check.h"
 #include "tests/sim/check_belief.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/sim.h"
 
 static const char *const state_names[] = {
@@ -218,6 +219,8 @@ void client_step(struct client *c, const struct client_event *event)
     if (safe)
         check_alive(c->sim, c);
     c->was_safe = safe;
+    if (safe)
+        record_beliefs(c);
     if (over) {
         player_session_over(c);
         end_session(c);

@@ -94,6 +94,8 @@ enum count {
     COUNT_TRANSFERS,
     COUNT_STATES_FLIPPED,
     COUNT_QUARANTINES,
+    COUNT_HISTORY_SEARCHES,
+    COUNT_HISTORY_SEARCHES_GIVEN_UP,
     COUNT_KINDS,
 };
 const char *count_name(enum count c);

@@ -50,6 +50,7 @@ struct hold {
     bool exclusive;
     bool doubted;     /* it may be gone: released, but not believed in */
     int64_t until_ns; /* released then, in true time */
+    size_t belief;    /* its place in the history, from 1; 0: none */
 };
 
 struct call {
@@ -72,6 +73,7 @@ struct call {
     char sequencer[PLAYER_SEQUENCER_BYTES];
     bool gives_up_lock; /* deletes a node that it has locked itself ... */
     struct hold given;  /* ... as it held it before */
+    size_t record;      /* its place in the history, from 1; 0: none */
 };
 
 struct player {

@@ -17,6 +17,7 @@
 #include "tests/sim/paths.h"
 #include "tests/sim/player.h"
 #include "tests/sim/player_internal.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/sim.h"
 
 void player_never(struct player *p, uint64_t content)
@@ -52,8 +53,10 @@ void player_revoked(struct client *c, uint64_t handle)
                   handle);
     p->revoked[p->revoked_count++ % PLAYER_REVOKED_MAX] = handle;
     for (uint32_t i = p->holds_count; i-- > 0;)
-        if (p->holds[i].handle == handle)
+        if (p->holds[i].handle == handle) {
+            record_loss(c, &p->holds[i]);
             player_drop_hold(p, i);
+        }
 }
 
 static void believe(struct client *c, const struct call *call, const Coord__V1__Answer *a)
@@ -169,6 +172,8 @@ void player_answered(struct client *c, const struct client_effect *e)
                   call.token, op_text(call.op), path_text(call.path), err_name(e->status),
                   revision);
     tally(s, &call, e->status);
+    record_answer(c, &call, e->status, e->status == ERR_EXPIRED && certainly_not(&call, e),
+                  e->answer);
     if (certainly_not(&call, e))
         player_never_of(p, &call);
     if (revision > 0 && !call.stale)

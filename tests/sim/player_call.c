@@ -6,6 +6,7 @@
 #include "libcoord/base/check.h"
 #include "tests/sim/paths.h"
 #include "tests/sim/player_internal.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/sim.h"
 
 enum { CONTENT_BYTES_MAX = 4096 };
@@ -26,6 +27,11 @@ static struct call *new_call(struct client *c, enum op op, uint32_t path)
     call->floor = s->acknowledged_revision;
     s->journal.counts[COUNT_CALLS]++;
     return call;
+}
+
+static struct call *last_call(struct client *c)
+{
+    return &c->player.calls[c->player.calls_count - 1];
 }
 
 static int64_t deadline(struct client *c)
@@ -69,6 +75,7 @@ static size_t make_content(struct sim *s, uint64_t number, uint8_t *out)
 static void submit(struct client *c, const struct call *call, Coord__V1__Write *w)
 {
     trace_call(c, call);
+    record_write(c, last_call(c), w);
     client_step(c, &(struct client_event){.kind = CLIENT_EVENT_SUBMIT_WRITE,
                                           .token = call->token,
                                           .deadline_ns = deadline(c),
@@ -198,6 +205,7 @@ void player_release_hold(struct client *c, uint32_t at)
     Coord__V1__Write w = COORD__V1__WRITE__INIT;
     Coord__V1__Release m = COORD__V1__RELEASE__INIT;
     call->handle = hold.handle;
+    call->generation = hold.generation;
     m.path = (char *)path_text(hold.path);
     m.handle = hold.handle;
     m.instance = hold.instance;
@@ -312,6 +320,7 @@ void player_read(struct client *c, enum op op, uint32_t path)
     struct call copy = *call;
     check.sequencer = copy.sequencer;
     trace_call(c, &copy);
+    record_read(c, last_call(c), &r);
     client_step(c, &(struct client_event){.kind = CLIENT_EVENT_SUBMIT_READ,
                                           .token = copy.token,
                                           .deadline_ns = deadline(c),
@@ -336,6 +345,7 @@ void player_watch(struct client *c, uint32_t path)
     watcher_add(&c->watcher, path, &m);
     struct call copy = *call;
     trace_call(c, &copy);
+    record_watch(c, last_call(c), &m);
     client_step(c, &(struct client_event){.kind = CLIENT_EVENT_WATCH,
                                           .token = copy.token,
                                           .deadline_ns = deadline(c),
@@ -372,6 +382,7 @@ void player_close(struct client *c)
     c->player.holds_count = 0;
     c->player.closing = true;
     trace_call(c, &copy);
+    record_close(c, last_call(c));
     client_step(c, &(struct client_event){.kind = CLIENT_EVENT_CLOSE,
                                           .token = copy.token,
                                           .deadline_ns = deadline(c)});

@@ -9,6 +9,7 @@
 #include "tests/sim/paths.h"
 #include "tests/sim/player.h"
 #include "tests/sim/player_internal.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/scratch.h"
 #include "tests/sim/sim.h"
 
@@ -41,6 +42,10 @@ static void send_execute(struct client *c, struct call *call, const Coord__V1__E
     journal_trace(&s->journal, "c%" PRIu32 " #%" PRIu64 " %s %s without a session, to %" PRIu32,
                   c->index, call->token, op_text(call->op), path_text(call->path), server + 1);
     call->channel = channel_open(s, c->host->index, server, REPLICA_STREAM_EXECUTE, c->index);
+    if (r->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST_WRITE)
+        record_write(c, call, r->write);
+    else if (r->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST_READ)
+        record_read(c, call, r->read);
     channel_send_to_server(s, call->channel, slice_of(bytes, length));
 }
 
@@ -154,6 +159,7 @@ static void answered(struct client *c, const struct call *call, const Coord__V1_
     } else if (status == ERR_OK && call->op != OP_WATCH && !call->stale) {
         c->player.guess_leader = call->server;
     }
+    record_answer(c, call, status, false, a);
     bool unknown = status == ERR_MAYBE_APPLIED || status == ERR_INTERNAL;
     if (status != ERR_OK && !unknown)
         player_never_of(&c->player, call);

@@ -11,6 +11,7 @@
 #include "tests/sim/check_end.h"
 #include "tests/sim/check_stall.h"
 #include "tests/sim/fault.h"
+#include "tests/sim/recorder.h"
 
 enum {
     TICK_MS = 50,
@@ -91,6 +92,7 @@ static void set_up(struct sim *s)
     prng_init(&s->channel_random, stream_seed(s->seed, "channel"));
     truth_init(&s->truth, &s->journal, s->swarm.members, s->swarm.members / 2 + 1);
     model_init(&s->model, &s->journal, &listener, s->swarm.history_bytes);
+    recorder_begin(s);
     s->next_content = 1;
     for (uint32_t i = 0; i < s->swarm.members; i++) {
         server_init(s, i);
@@ -225,6 +227,8 @@ void sim_run(struct sim *s, uint64_t seed, const struct swarm *swarm, FILE *trac
         if (++events > EVENTS_MAX)
             journal_fail(&s->journal, VERDICT_LIVENESS, "too much happens: %d events", EVENTS_MAX);
     }
+    if (s->over && !journal_failed(&s->journal))
+        recorder_judge(s);
     journal_mix(&s->journal, events, s->model.revision);
 }
 
@@ -238,6 +242,7 @@ void sim_release(struct sim *s)
     for (uint32_t i = 0; i < s->swarm.members; i++)
         server_release(&s->servers[i]);
     channels_release(&s->channels);
+    recorder_end(s);
     model_release(&s->model);
     truth_release(&s->truth);
 }

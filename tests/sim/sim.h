@@ -8,6 +8,7 @@
 
 #include "libcoord/base/prng.h"
 #include "libcoord/base/units.h"
+#include "tests/history/history.h"
 #include "tests/sim/channel.h"
 #include "tests/sim/client.h"
 #include "tests/sim/host.h"
@@ -46,6 +47,7 @@ struct sim {
     struct channels channels;
     struct truth truth;
     struct model model;
+    struct history *history; /* owned: what clients did and were told; NULL: not recorded */
     struct server servers[NET_REPLICAS_MAX];
     struct host hosts[NET_HOSTS_MAX];
     struct client clients[SIM_CLIENTS_MAX];

@@ -8,6 +8,7 @@
 #include "libcoord/base/check.h"
 #include "libcoord/base/hash.h"
 #include "tests/sim/paths.h"
+#include "tests/sim/recorder.h"
 #include "tests/sim/sim.h"
 
 void watcher_init(struct watcher *w)
@@ -203,6 +204,7 @@ void watcher_event(struct client *c, const Coord__V1__Event *event)
     s->journal.counts[COUNT_WATCH_EVENTS]++;
     journal_trace(&s->journal, "c%" PRIu32 " watch %" PRIu64 ": event %d, revision %" PRIu64 " %s",
                   c->index, event->watch, (int)event->kind, event->revision, event->path);
+    record_event(c, event);
     if (w == NULL) {
         journal_fail(&s->journal, VERDICT_SAFETY,
                      "client %" PRIu32 " gets an event of watch %" PRIu64 ", which it has not",
