@@ -120,12 +120,13 @@ static void check_rising(struct locks *l)
     }
 }
 
-/* Of those who share a generation whoever holds it the longest. */
-static bool is_longer(const struct grant *a, const struct grant *b)
+/* By the time that the call was made, or before the entry that it was answered in. */
+static bool was_given_back(const struct grant *g, const struct history_call *c)
 {
-    if (a->release == NULL || b->release == NULL)
-        return a->release == NULL;
-    return a->release->returned_ns > b->release->returned_ns;
+    const struct history_call *given = g->release;
+    return given != NULL && (given->returned_ns < c->invoked_ns ||
+                             (c->told.revision != 0 && given->told.revision != 0 &&
+                              given->told.revision <= c->told.revision));
 }
 
 /* The sequencer was said to be valid, or allowed a write, in this call. */
@@ -134,12 +135,11 @@ static void check_valid(struct locks *l, const struct history_call *c,
 {
     char name[HISTORY_NAME_BYTES], other[HISTORY_NAME_BYTES];
     size_t at = find(l, s->path, s->generation);
-    const struct grant *own = NULL;
+    const struct grant *own = NULL; /* of those who share it one who has it still */
     l->report->judged[HISTORY_BY_LOCKS]++;
     history_call_name(c, name);
     for (; is_of(l, at, s->path) && l->grants[at].generation == s->generation; at++)
-        if (l->grants[at].exclusive == s->exclusive &&
-            (own == NULL || is_longer(&l->grants[at], own)))
+        if (l->grants[at].exclusive == s->exclusive && (own == NULL || was_given_back(own, c)))
             own = &l->grants[at];
     if (own == NULL) {
         if (!l->perhaps[history_number(s->path)])
@@ -150,13 +150,10 @@ static void check_valid(struct locks *l, const struct history_call *c,
     }
     /* Another may share it who was never told. */
     bool alone = s->exclusive || !l->perhaps[history_number(s->path)];
-    const struct history_call *given = alone ? own->release : NULL;
-    if (given != NULL && (given->returned_ns < c->invoked_ns ||
-                          (c->told.revision != 0 && given->told.revision != 0 &&
-                           given->told.revision <= c->told.revision)))
+    if (alone && was_given_back(own, c))
         history_anomaly(l->report, HISTORY_BY_LOCKS,
                         "%s: the sequencer %" PRIu64 " of %.80s counts, which %s gave back", name,
-                        s->generation, s->path, history_call_name(given, other));
+                        s->generation, s->path, history_call_name(own->release, other));
     for (; is_of(l, at, s->path); at++) {
         const struct grant *newer = &l->grants[at];
         bool before = newer->call->returned_ns < c->invoked_ns;

@@ -22,6 +22,12 @@ static void test_locks__those_who_share_it_are_fine_together(void)
            "2 10-21 acquire /l -> OK revision=10 grant=10", "belief 21 1 100 /l shared 10",
            "belief 22 2 100 /l shared 10", "2 50-60 release /l generation=10 -> OK revision=11",
            "1 70-80 release /l generation=10 -> OK revision=12");
+    /* Who was told of his release last was not the last to give it back. */
+    LAB_IS(0, MADE, "1 10-20 acquire /l -> OK revision=10 grant=10",
+           "2 10-21 acquire /l -> OK revision=10 grant=10",
+           "1 30-90 release /l generation=10 -> OK revision=11",
+           "3 40-50 check /l generation=10 -> OK revision=11",
+           "2 60-70 release /l generation=10 -> OK revision=12");
 }
 
 static void test_locks__a_session_that_ends_gives_way(void)
@@ -108,6 +114,12 @@ static void test_locks__finds_sequencers_that_count_too_long(void)
     LAB_IS(LAB_LOCKS | LAB_SEARCH, MADE, GRANTED,
            "1 30-40 release /l generation=10 -> OK revision=11",
            "3 70-80 check /l generation=10 exclusive=1 -> OK revision=11");
+    /* After all who shared it gave it back. */
+    LAB_IS(LAB_LOCKS | LAB_SEARCH, MADE, "1 10-20 acquire /l -> OK revision=10 grant=10",
+           "2 10-21 acquire /l -> OK revision=10 grant=10",
+           "1 30-40 release /l generation=10 -> OK revision=11",
+           "2 30-40 release /l generation=10 -> OK revision=12",
+           "3 70-80 check /l generation=10 -> OK revision=12");
     /* It let a write through, alone or in a transaction. */
     LAB_IS(LAB_LOCKS | LAB_SEARCH, MADE, GRANTED,
            "2 50-60 acquire /l exclusive=1 -> OK revision=12 grant=12",
