@@ -135,6 +135,14 @@ static void unpark(struct replica *r, struct client_stream *s, const struct park
     arena_reset(&r->arena);
 }
 
+/* The leases have been gathered by then, as they will be given on: none of them may
+ * be renewed. The stream ends soon, and all of it comes again. */
+static bool comes_too_late(const struct replica *r, const struct client_stream *s,
+                           const struct parked *p)
+{
+    return r->handing_over && (s->kind == REPLICA_STREAM_KEEPALIVE || p->kind == PARKED_MESSAGE);
+}
+
 static void unpark_stream(struct replica *r, struct client_stream *s)
 {
     struct list *at;
@@ -145,7 +153,7 @@ static void unpark_stream(struct replica *r, struct client_stream *s)
         if (p->kind == PARKED_ANSWER) {
             streams_answer(r, s, p->seq, false, slice_of(p->bytes, p->length));
         } else {
-            if (!parked_ready(r, s, p->wait_slot, p->wait_round))
+            if (!parked_ready(r, s, p->wait_slot, p->wait_round) || comes_too_late(r, s, p))
                 break;
             unpark(r, s, p);
         }

@@ -102,7 +102,8 @@ int cell_put_answer(struct cell *c, uint64_t stream);
 const char *cell_get(struct cell *c, int i, const char *path, int ms);
 /* So many changes by one session, one after the other; *seq counts on. */
 void cell_change(struct cell *c, const struct cell_session *s, uint64_t *seq, int count);
-/* Asks who leads to hand over to this one, and waits until it serves. */
+/* Asks who leads to hand over to this one; and the same, until it serves. */
+void cell_ask_hand_over(struct cell *c, int from, int to);
 void cell_hand_over(struct cell *c, int from, int to);
 
 bool cell_same_state(const struct cell *c, int i, int k);

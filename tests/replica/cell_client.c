@@ -229,7 +229,7 @@ void cell_change(struct cell *c, const struct cell_session *s, uint64_t *seq, in
     }
 }
 
-void cell_hand_over(struct cell *c, int from, int to)
+void cell_ask_hand_over(struct cell *c, int from, int to)
 {
     uint64_t stream = cell_open(c, from, REPLICA_STREAM_EXECUTE);
     Coord__V1__ExecuteRequest m = COORD__V1__EXECUTE_REQUEST__INIT;
@@ -239,6 +239,11 @@ void cell_hand_over(struct cell *c, int from, int to)
     m.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_STEP_DOWN;
     m.step_down = &step_down;
     cell_send(c, stream, &m.base);
+}
+
+void cell_hand_over(struct cell *c, int from, int to)
+{
+    cell_ask_hand_over(c, from, to);
     for (int t = 0; t < HAND_OVER_MS && cell_leader(c) != to; t++)
         cell_run(c, 1);
     CU_ASSERT_EQUAL_FATAL(cell_leader(c), to);

@@ -6,7 +6,7 @@
 #include "tests/support/runner.h"
 
 /* The rounds that were lost come again with a heartbeat: a seventh of the lease. */
-enum { LEASE_MS = 3000, ROUND_MS = 600 };
+enum { LEASE_MS = 3000, ROUND_MS = 600, HAND_OVER_MS = 1500 };
 
 static const int OK = COORD__V1__STATUS__OK;
 
@@ -59,11 +59,46 @@ static void test_rounds__without_trust_in_clocks_a_session_comes_back_with_a_rou
     cell_free(c);
 }
 
+static void stick_others(struct cell *c, int but, bool stuck)
+{
+    for (int i = 0; i < CELL_MEMBERS; i++)
+        c->members[i].disk_stuck = i != but && stuck;
+}
+
+/* What is left of its lease has been gathered for the successor by then: a client that
+ * was told it has the whole would believe longer than the successor waits. */
+static void test_rounds__who_hands_over_renews_nothing_that_waited_for_a_round(void)
+{
+    struct cell *c = started(true);
+    int leader = cell_leader(c), status;
+    struct cell_session s = cell_session(c, leader, 1);
+    struct cell_stream *beats, *attached;
+
+    c->members[leader].cut = true;
+    CU_ASSERT_EQUAL(cell_beat(c, leader, &s, 0, &status), 0);
+    beats = &c->streams[c->last_stream];
+    CU_ASSERT_EQUAL(cell_attach(c, leader, &s), -1);
+    attached = &c->streams[c->last_stream];
+    cell_ask_hand_over(c, leader, (leader + 1) % CELL_MEMBERS);
+    stick_others(c, leader, true); /* the rounds are answered, the entry is not chosen */
+    c->members[leader].cut = false;
+    cell_run(c, ROUND_MS);
+    CU_ASSERT_EQUAL(cell_leader(c), leader);
+    CU_ASSERT_EQUAL(beats->out.length, 0);
+    CU_ASSERT_EQUAL(attached->out.length, 0);
+    stick_others(c, leader, false);
+    for (int t = 0; t < HAND_OVER_MS && cell_leader(c) == leader; t++)
+        cell_run(c, 1);
+    CU_ASSERT_NOT_EQUAL(cell_leader(c), leader);
+    cell_free(c);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_rounds__under_a_lease_a_session_comes_back_at_once),
         TEST(test_rounds__without_trust_in_clocks_a_session_comes_back_with_a_round),
+        TEST(test_rounds__who_hands_over_renews_nothing_that_waited_for_a_round),
     };
 
     return run_suite("rounds", cases, sizeof cases / sizeof cases[0], argc, argv);
