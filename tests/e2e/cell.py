@@ -30,7 +30,7 @@ HELPERS = os.path.join(os.path.dirname(BIN), "tests")
 COORDD = os.path.join(BIN, "coordd")
 COORDCTL = os.path.join(BIN, "coordctl")
 
-PORTS = range(7700, 7800)
+PORTS = range(10000, 32000)
 CELL_ID = "00112233445566778899aabbccddeeff"
 READY_S = 20
 CALL_S = 30
