@@ -1,16 +1,13 @@
 """Real servers for the end-to-end tests.
 
 A Cell is five `coordd serve` processes in a fresh temporary directory on free
-loopback ports. It knows their pids, kills by pid, and always cleans up: also
-when the test is killed itself, for the kernel then kills what it started.
-Nothing here sleeps and hopes: until() polls with a deadline.
+loopback ports. It knows their pids, kills by pid, and always cleans up.
 
 COORD_BIN names the folder with coordd and coordctl (default build/release/bin);
 the tests' own helpers are in ../tests beside it.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import random
@@ -20,8 +17,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+# For who imports this, too.
+from processes import CALL_S, Running, is_alive, processes_with, run, spawn, state_of, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -29,43 +28,14 @@ BIN = os.path.abspath(os.environ.get("COORD_BIN", os.path.join(ROOT, "build/rele
 HELPERS = os.path.join(os.path.dirname(BIN), "tests")
 COORDD = os.path.join(BIN, "coordd")
 COORDCTL = os.path.join(BIN, "coordctl")
+WRITER = os.path.join(HELPERS, "writer")
+POWERCUT = os.path.join(HELPERS, "coordd-powercut")
+POWERCUT_APPLY = os.path.join(HELPERS, "powercut-apply")
 
 PORTS = range(10000, 32000)
 CELL_ID = "00112233445566778899aabbccddeeff"
 READY_S = 20
-CALL_S = 30
-
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_parent():
-    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def spawn(arguments, **options):
-    """A process that ends when this one does."""
-    return subprocess.Popen(arguments, preexec_fn=_die_with_parent, **options)
-
-
-def run(arguments, seconds=CALL_S, **options):
-    """A process, to its end; output as text unless told otherwise."""
-    options.setdefault("text", True)
-    if "input" not in options:
-        options.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=seconds, preexec_fn=_die_with_parent, **options)
-
-
-def until(condition, seconds, what):
-    """Polls until condition() is true, and returns what it gave."""
-    end = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
+WRITER_S = 300  # it is ended long before
 
 
 def _is_free(port):
@@ -87,15 +57,6 @@ def free_ports(count):
         if all(_is_free(port) for port in range(start, start + count)):
             return start
     raise AssertionError("no free ports")
-
-
-def is_alive(pid):
-    """Running, not only waiting to be reaped."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 class Server:
@@ -141,14 +102,10 @@ class Server:
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
-        until(lambda: self._state() == "T", 5, f"member {self.id} stopped")
+        until(lambda: state_of(self.pid) == "T", 5, f"member {self.id} stopped")
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
-
-    def _state(self):
-        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0]
 
     def said(self):
         """All that it ever wrote."""
@@ -197,6 +154,22 @@ class Cell:
         for server in self.servers:
             server.kill()
         shutil.rmtree(self.top, ignore_errors=True)
+
+    def kill_all(self):
+        """kill -9 of all of them at once."""
+        for server in self.servers:
+            server.process.kill()
+        for server in self.servers:
+            server.kill()
+
+    def cut_power(self, seed):
+        """All die, and then what was not synced is gone; of a cell of POWERCUT. With seed 0
+        all of it is, with others some. What was done."""
+        self.kill_all()
+        done = run([POWERCUT_APPLY, "--seed", str(seed), *[s.directory for s in self.servers]])
+        if done.returncode != 0:
+            raise AssertionError("powercut-apply: " + done.stderr)
+        return done.stdout
 
     def wait_ready(self, seconds=READY_S):
         def ready():
@@ -254,59 +227,56 @@ class Cell:
         leader = self.leader()
         return [s for s in self.servers if s is not leader and s.is_running()]
 
+    def wait_agree(self, seconds=20):
+        """Until all that run have applied the same, and then have the same state."""
+        def look():
+            done = self.ctl("--deadline", "2s", "status", "-o", "json")
+            if done.returncode != 0:
+                return False
+            members = [m for m in json.loads(done.stdout)["members"] if m["pid"] is not None]
+            return (len(members) == sum(server.is_running() for server in self.servers)
+                    and len({(m["applied"], m["state_hash"]) for m in members}) == 1)
+        until(look, seconds, "all members have the same state")
 
-class Running:
-    """A process whose lines can be waited for. Use as a context: it is killed at the end."""
+    def write(self, prefix, count):
+        """So many writes at least, one after the other; the numbers that were acknowledged."""
+        with Writer(self, prefix) as writer:
+            writer.line(count - 1, seconds=60)
+            writer.end()
+            return writer.acknowledged()
 
-    def __init__(self, arguments, **options):
-        self.out = tempfile.NamedTemporaryFile(prefix="coord-out-")
-        self.err = tempfile.NamedTemporaryFile(prefix="coord-err-")
-        options.setdefault("stdin", subprocess.DEVNULL)
-        self.process = spawn(arguments, stdout=self.out, stderr=self.err, **options)
+    def missing(self, prefix, numbers):
+        """Of what was written, what is not there."""
+        return set(numbers) - {int(name) for name in self.ok("ls", prefix).split()}
 
-    def __enter__(self):
-        return self
+    def lock(self, path):
+        """Who holds and who waits for the lock of that very node; None if nobody does."""
+        found = [lock for lock in self.json("locks", path)["locks"] if lock["path"] == path]
+        return found[0] if found else None
 
-    def __exit__(self, *_):
+    def wait_in_line(self, path, count=1):
+        """Until so many wait for that lock."""
+        def look():
+            lock = self.lock(path)
+            return lock is not None and len(lock["waiters"]) == count
+        until(look, 10, f"{count} in line for {path}")
+
+
+class Writer(Running):
+    """tests/e2e/writer.c: puts number after number below the prefix, until it is ended."""
+
+    def __init__(self, own, prefix):
+        super().__init__([WRITER, prefix, str(WRITER_S)], env=own.environment())
+
+    def end(self):
+        """In the middle of what it does."""
         self.process.kill()
         self.process.wait()
-        if self.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
-        self.out.close()
-        self.err.close()
 
-    def _read(self, file):
-        with open(file.name, encoding="utf-8", errors="replace") as again:
-            return again.read()
-
-    def said(self):
-        return self._read(self.out)
-
-    def complained(self):
-        return self._read(self.err)
-
-    def lines(self):
-        """Those that are complete."""
-        return self.said().split("\n")[:-1]
-
-    def line(self, index=0, seconds=15):
-        """The line of that number, as soon as it is there."""
-        def there():
-            if len(self.lines()) > index:
-                return True
-            if self.process.poll() is not None and len(self.lines()) <= index:
-                raise AssertionError(f"ended with {self.process.returncode} after "
-                                     f"{self.lines()}: {self.complained()}")
-            return False
-        until(there, seconds, f"line {index}; so far {self.lines()} {self.complained()}")
-        return self.lines()[index]
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def wait(self, seconds=15):
-        return self.process.wait(seconds)
+    def acknowledged(self):
+        """The numbers that were, in their order."""
+        words = [line.split() for line in self.lines()]
+        return [int(word[1]) for word in words if word[0] == "ack"]
 
 
 def main():

@@ -206,14 +206,11 @@ class BadInput(unittest.TestCase):
 
     # ---- sessions ----
 
-    def begun(self, reply_messages):
-        return [body for kind, body in wire.items(reply_messages) if kind == 4][0]
-
     def test_an_unknown_session_is_expired(self):
         for number in (1, 2**63, 2**64 - 1):
             reply = wire.call(self.leader.address, wire.SESSION,
                               wire.session_attach(number, os.urandom(16)), deadline_ms=1000)
-            self.assertEqual(wire.answer_status(self.begun(reply.messages)), EXPIRED)
+            self.assertEqual(wire.begun(reply.messages)[0], EXPIRED)
             reply = wire.call(self.leader.address, wire.KEEPALIVE,
                               wire.beat(number, os.urandom(16), 7), deadline_ms=1000)
             answers = [wire.fields(a) for m in reply.messages for a in wire.fields(m).get(1, [])]
@@ -221,9 +218,7 @@ class BadInput(unittest.TestCase):
 
     def test_a_session_is_closed_to_whoever_does_not_know_its_secret(self):
         with wire.Stream(self.leader.address, wire.SESSION) as stream:
-            stream.send(wire.session_open(os.urandom(16)))
-            opened = wire.fields(wire.fields(self.begun(stream.wait_messages(1)))[14][0])
-            number, secret = opened[1][0], opened[2][0]
+            number, secret = wire.open_session(stream)
             self.assertEqual(len(secret), 16)
             for wrong in (b"", secret[:-1], secret + b"x", bytes(16), os.urandom(16)):
                 reply = wire.call(self.leader.address, wire.SESSION,
@@ -253,8 +248,7 @@ class BadInput(unittest.TestCase):
 
     def test_a_number_is_applied_once_whatever_comes_with_it(self):
         with wire.Stream(self.leader.address, wire.SESSION) as stream:
-            stream.send(wire.session_open(os.urandom(16)))
-            stream.wait_messages(1)
+            wire.open_session(stream)
 
             def answers():
                 found = [wire.fields(body) for kind, body in wire.items(stream.reply().messages)

@@ -3,12 +3,10 @@
 """kill -9 of followers, of leaders again and again, and of all five: no write that
 was acknowledged is ever missing, and a new leader serves soon."""
 
-import os
 import unittest
 
 import cell
 
-WRITER = os.path.join(cell.HELPERS, "writer")
 ACKNOWLEDGED_AGAIN_MS = 3000
 
 
@@ -30,8 +28,7 @@ class Crash(unittest.TestCase):
         self.cell = self.enterContext(cell.Cell())
 
     def begin_writer(self, prefix):
-        running = self.enterContext(
-            cell.Running([WRITER, prefix, "300"], env=self.cell.environment()))
+        running = self.enterContext(cell.Writer(self.cell, prefix))
         running.line(20)
         return running
 
@@ -42,13 +39,11 @@ class Crash(unittest.TestCase):
     def end_writer(self, writer):
         """Everything acknowledged is there, whatever happened."""
         self.assertIsNone(writer.process.poll(), writer.complained())
-        writer.process.kill()
-        writer.wait()
+        writer.end()
         return parse(writer.lines())
 
     def all_there(self, prefix, acknowledged):
-        listed = {int(name) for name in self.cell.ok("ls", prefix).split()}
-        self.assertEqual(set(acknowledged) - listed, set(), "acknowledged, and missing")
+        self.assertEqual(self.cell.missing(prefix, acknowledged), set())
         for number in acknowledged[:3] + acknowledged[-3:]:
             self.assertEqual(self.cell.ok("get", f"{prefix}/{number}"), f"{number}\n")
 
@@ -63,11 +58,7 @@ class Crash(unittest.TestCase):
         self.assertEqual(maybe, [])
         self.assertLess(longest, ACKNOWLEDGED_AGAIN_MS)
         self.all_there("/w", acknowledged)
-
-        def caught_up():
-            members = self.cell.json("status")["members"]
-            return len({(m["applied"], m["state_hash"]) for m in members}) == 1
-        cell.until(caught_up, 15, "all have applied the same")
+        self.cell.wait_agree()
 
     def test_writes_go_on_after_each_killed_leader(self):
         writer = self.begin_writer("/w")
@@ -91,8 +82,7 @@ class Crash(unittest.TestCase):
                              "echo $COORD_LOCK_SEQUENCER; exec sleep 300") as holder:
             sequencer = holder.line()
             with self.cell.begin("lock", "/kept", "--", "true") as waiter:
-                cell.until(lambda: self.cell.json("locks", "/kept")["locks"][0]["waiters"], 10,
-                           "somebody waits")
+                self.cell.wait_in_line("/kept")
                 self.cell.leader().kill()
                 self.assertEqual(self.cell.ok("check", sequencer), "held\n")
                 self.assertEqual(self.cell.ctl("lock", "--try", "/kept").returncode, 75)
@@ -117,10 +107,7 @@ class Crash(unittest.TestCase):
         for number in range(3):
             prefix = f"/w{number}"
             writer = self.begin_writer(prefix)
-            for server in self.cell.servers:
-                server.process.kill()
-            for server in self.cell.servers:
-                server.kill()
+            self.cell.kill_all()
             acknowledged.append((prefix, self.end_writer(writer)[0]))
             self.cell.start()
             for prefix, numbers in acknowledged:

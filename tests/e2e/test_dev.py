@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import subprocess
 import tempfile
 import unittest
 
@@ -93,7 +94,7 @@ class Dev(unittest.TestCase):
 
         # The command that it printed brings it back.
         log = self.enterContext(open(os.devnull, "wb"))
-        again = cell.spawn(command, stdin=cell.subprocess.DEVNULL, stdout=log, stderr=log)
+        again = cell.spawn(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.addCleanup(lambda: (again.kill(), again.wait()))
         cell.until(lambda: len(self.pids()) == 5, 15, "all five are there")
         self.assertEqual(self.pids()[leader], again.pid)

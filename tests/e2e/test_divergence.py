@@ -9,14 +9,12 @@ import contextlib
 import ctypes
 import ctypes.util
 import json
-import os
 import sqlite3
 import struct
 import unittest
 
 import cell
 
-WRITER = os.path.join(cell.HELPERS, "writer")
 SETTINGS = ("--checkpoint-slots", "60", "--log-keep-slots", "30")
 QUARANTINED = "quarantined until it has got the state of another"
 WELL = "has the state of the majority again"
@@ -69,14 +67,7 @@ class Divergence(unittest.TestCase):
     def setUp(self):
         self.cell = self.enterContext(cell.Cell(options=SETTINGS))
         self.cell.ok("put", "/said", "the truth")
-        self.write("/w", 150)  # so that there is a checkpoint with it
-
-    def write(self, prefix, count):
-        writer = self.enterContext(
-            cell.Running([WRITER, prefix, str(count)], env=self.cell.environment()))
-        writer.line(count - 1, seconds=60)
-        writer.process.kill()
-        writer.wait()
+        self.cell.write("/w", 150)  # so that there is a checkpoint with it
 
     def lie(self, servers):
         """Each is stopped, gets a wrong state of its own, and is started again."""
@@ -119,7 +110,7 @@ class Divergence(unittest.TestCase):
         for other in [s for s in self.cell.followers() if s is not lame][:2]:
             other.kill()
         self.assertEqual(self.cell.ok("get", "/said"), "the truth\n")
-        self.write("/u", 5)
+        self.cell.write("/u", 5)
         # And it is durable: no start brings the wrong one back.
         before = len(lame.said())
         lame.kill()

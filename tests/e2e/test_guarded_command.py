@@ -38,8 +38,7 @@ class Ending(WithCell):
             with self.cell.begin("lock", "/left2", "--", sys.executable, "-c",
                                  "import time; print(time.clock_gettime_ns(time.CLOCK_BOOTTIME))"
                                  ) as second:
-                cell.until(lambda: self.cell.json("locks", "/left2")["locks"][0]["waiters"], 10,
-                           "one waits")
+                self.cell.wait_in_line("/left2")
                 with open(trace + ".go", "w", encoding="ascii"):
                     pass
                 grant_ns = int(second.line())

@@ -45,14 +45,6 @@ def children(pid):
         return [int(word) for word in file.read().split()]
 
 
-def state(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return "gone"
-
-
 class Command:
     """A `coordctl lock` whose command is one or more workers, and what they wrote."""
 
@@ -159,7 +151,7 @@ class LosingOneself(WithCell):
         # Coordctl goes on and renews the session: it releases when all are dead.
         self.assertEqual(c.running.wait(), 76)
         self.at_most_after(c.check_order(began), began, TTL_S)
-        self.assertEqual(state(c.guardian), "gone")
+        self.assertEqual(cell.state_of(c.guardian), "gone")
 
     def test_stopped_guardian_and_stopped_coordctl(self):
         c = Command(self, "/both-stopped", "one-deaf")
@@ -253,7 +245,7 @@ class GuardianAlone(unittest.TestCase):
     def stop_when_it_has_its_order(self):
         def waits():
             unread = fcntl.ioctl(self.pipe, termios.FIONREAD, b"\0\0\0\0")
-            return unread == b"\0\0\0\0" and state(self.guardian.pid) == "S"
+            return unread == b"\0\0\0\0" and cell.state_of(self.guardian.pid) == "S"
         cell.until(waits, 5, "it took the order")
         self.guardian.send_signal(signal.SIGSTOP)
 

@@ -2,13 +2,11 @@
 """Leadership that is handed over by request: no write is lost, at most one call of a
 client is slow, and what is left of a lease is passed on."""
 
-import os
 import time
 import unittest
 
 import cell
 
-WRITER = os.path.join(cell.HELPERS, "writer")
 HAND_OVERS = 3
 SLOW_MS = 250
 SLOWEST_MS = 3000
@@ -25,21 +23,19 @@ class HandOver(unittest.TestCase):
         cell.until(lambda: self.cell.leader().id != before, 10, "another one leads")
 
     def test_no_write_is_lost_and_at_most_one_is_slow(self):
-        with cell.Running([WRITER, "/w", "300"], env=self.cell.environment()) as writer:
+        with cell.Writer(self.cell, "/w") as writer:
             writer.line(20)
             for _ in range(HAND_OVERS):
                 self.hand_over()
                 writer.line(len(writer.lines()) + 100)
             self.assertIsNone(writer.process.poll(), writer.complained())
-            writer.process.kill()
-            writer.wait()
+            writer.end()
             lines = [line.split() for line in writer.lines()]
         self.assertEqual({line[0] for line in lines}, {"ack"})
         took = [int(ms) for _, _, ms in lines]
         self.assertLessEqual(sum(ms > SLOW_MS for ms in took), HAND_OVERS)
         self.assertLess(max(took), SLOWEST_MS)
-        listed = {int(name) for name in self.cell.ok("ls", "/w").split()}
-        self.assertEqual({int(number) for _, number, _ in lines} - listed, set())
+        self.assertEqual(self.cell.missing("/w", [int(number) for _, number, _ in lines]), set())
 
     def test_what_is_left_of_a_lease_is_passed_on(self):
         with self.cell.begin("lock", "--ttl", f"{TTL_S}s", "/l") as holder:

@@ -2,6 +2,7 @@
 """As many reads and writes as the cell can serve, and one small session beside them:
 KeepAlives are not behind what others ask for."""
 
+import json
 import os
 import unittest
 
@@ -27,7 +28,7 @@ class Load(unittest.TestCase):
             for load in loads:
                 self.assertEqual(load.wait(60), 0, load.complained())
                 # It went on through several leases.
-                self.assertGreater(cell.json.loads(load.line())["seconds"], 0.9 * LOAD_S)
+                self.assertGreater(json.loads(load.line())["seconds"], 0.9 * LOAD_S)
             self.assertIsNone(holder.process.poll(), holder.complained())
             self.assertEqual(self.cell.ok("check", sequencer), "held\n")
             self.assertEqual(holder.lines(), [sequencer])

@@ -2,7 +2,8 @@
 """SIGSTOP of the leader: the rest goes on without it, and when it comes back it
 answers nothing of its old reign."""
 
-import os
+import json
+import time
 import unittest
 
 import cell
@@ -16,20 +17,12 @@ class Pause(unittest.TestCase):
     def setUp(self):
         self.cell = self.enterContext(cell.Cell())
 
-    def open_session(self, stream, nonce=None):
-        """(id, secret) of a session that was opened on the stream."""
-        stream.send(wire.session_open(nonce or os.urandom(16)))
-        begun = [body for kind, body in wire.items(stream.wait_messages(1)) if kind == 4]
-        self.assertEqual(wire.answer_status(begun[0]), 0)
-        opened = wire.fields(wire.fields(begun[0])[14][0])
-        return opened[1][0], opened[2][0]
-
     def new_leader(self, old):
         def look():
             done = self.cell.ctl("--deadline", "1s", "status", "-o", "json")
             if done.returncode != 0:
                 return None
-            members = cell.json.loads(done.stdout)["members"]
+            members = json.loads(done.stdout)["members"]
             return [m["id"] for m in members if m["role"] == "leader" and m["id"] != old.id]
         return self.cell.servers[cell.until(look, 10, "another one leads")[0] - 1]
 
@@ -38,7 +31,7 @@ class Pause(unittest.TestCase):
         self.cell.ok("put", "/x", "before")
         with wire.Stream(old.address, wire.SESSION) as session, \
                 wire.Stream(old.address, wire.KEEPALIVE) as keepalive:
-            number, secret = self.open_session(session)
+            number, secret = wire.open_session(session)
             keepalive.send(wire.beat(number, secret, 1))
             keepalive.wait_messages(1)
             before = len(session.reply().messages)
@@ -99,12 +92,12 @@ class Pause(unittest.TestCase):
             old.pause()
             self.new_leader(old)
             # Longer than the lease of the session, which its new leader renews.
-            end = cell.time.monotonic() + 5
-            while cell.time.monotonic() < end:
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
                 self.assertEqual(self.cell.ok("check", sequencer), "held\n")
             old.resume()
-            end = cell.time.monotonic() + 1
-            while cell.time.monotonic() < end:
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
                 self.assertEqual(self.cell.ok("check", sequencer), "held\n")
             self.assertIsNone(holder.process.poll())
 
@@ -114,11 +107,7 @@ class Pause(unittest.TestCase):
         for number in range(20):
             self.cell.ok("put", f"/n{number}", "1")
         follower.resume()
-
-        def caught_up():
-            members = self.cell.json("status")["members"]
-            return len({(m["applied"], m["state_hash"]) for m in members}) == 1
-        cell.until(caught_up, 10, "all have applied the same")
+        self.cell.wait_agree()
 
 
 if __name__ == "__main__":

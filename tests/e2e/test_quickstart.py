@@ -3,10 +3,10 @@
 """tools/quickstart shows what it says, leaves nothing behind, however it ends, and
 does not call good what is not."""
 
-import glob
 import os
 import re
 import signal
+import tempfile
 import unittest
 
 import cell
@@ -14,29 +14,16 @@ import cell
 QUICKSTART = os.path.join(cell.ROOT, "tools/quickstart")
 
 
-def processes_with(text):
-    """The pids whose environment holds the text."""
-    found = []
-    for path in glob.glob("/proc/[0-9]*/environ"):
-        try:
-            with open(path, "rb") as file:
-                if text.encode() in file.read() and cell.is_alive(path.split("/")[2]):
-                    found.append(int(path.split("/")[2]))
-        except OSError:
-            pass  # it has ended, or is not ours
-    return found
-
-
 class Quickstart(unittest.TestCase):
     def setUp(self):
         self.mark = f"COORD_TEST_QUICKSTART={os.getpid()}-{self.id()}"
         name, _, value = self.mark.partition("=")
         self.environment = {**os.environ, name: value, "TMPDIR": self.enterContext(
-            cell.tempfile.TemporaryDirectory(prefix="coord-quickstart-"))}
+            tempfile.TemporaryDirectory(prefix="coord-quickstart-"))}
         self.addCleanup(self.kill_rest)
 
     def kill_rest(self):
-        for pid in processes_with(self.mark):
+        for pid in cell.processes_with(self.mark):
             os.kill(pid, signal.SIGKILL)
 
     def begin(self, *arguments):
@@ -50,7 +37,7 @@ class Quickstart(unittest.TestCase):
         self.assertIn(text, running.said(), running.complained())
 
     def left(self):
-        return processes_with(self.mark)
+        return cell.processes_with(self.mark)
 
     def test_it_keeps_the_cell_when_asked_to(self):
         running = self.begin("--keep")

@@ -11,7 +11,6 @@ import unittest
 
 import cell
 
-WRITER = os.path.join(cell.HELPERS, "writer")
 SETTINGS = ("--checkpoint-slots", "60", "--log-keep-slots", "30")
 TAKEN_OVER = "took the state of another member"
 ASIDE = "log.db.damaged"
@@ -23,22 +22,6 @@ class Repair(unittest.TestCase):
 
     def setUp(self):
         self.cell = self.enterContext(cell.Cell(options=self.options))
-
-    def write(self, prefix, count):
-        """So many writes, one after the other; their numbers."""
-        writer = self.enterContext(
-            cell.Running([WRITER, prefix, str(count)], env=self.cell.environment()))
-        writer.line(count - 1, seconds=60)
-        writer.process.kill()
-        writer.wait()
-        return [line.split()[1] for line in writer.lines() if line.startswith("ack")]
-
-    def agree(self):
-        """All that run have the same state at the same slot."""
-        def look():
-            done = self.cell.ctl("--deadline", "2s", "hash", "-o", "json")
-            return done.returncode == 0 and done.stdout
-        cell.until(look, 20, "all members agree")
 
     def execute(self, server, statement):
         with contextlib.closing(sqlite3.connect(server.directory + "/log.db")) as log:
@@ -59,7 +42,7 @@ class Repair(unittest.TestCase):
     def repaired(self, change):
         """One member with a damaged log, that has been brought up again."""
         lame = self.cell.followers()[0]
-        numbers = self.write("/w", 200)
+        numbers = self.cell.write("/w", 200)
         self.assertEqual(lame.stop(), 0)
         slot = self.damage(lame, change)
         before = len(lame.said())
@@ -67,20 +50,20 @@ class Repair(unittest.TestCase):
         cell.until(lambda: TAKEN_OVER in lame.said()[before:], 20, "the state is taken over")
         self.assertIn(f"slot {slot} ", lame.said()[before:])
         self.assertTrue(os.path.exists(os.path.join(lame.directory, ASIDE)))
-        self.agree()
-        self.assertEqual(set(numbers) - set(self.cell.ok("ls", "/w").split()), set())
+        self.cell.wait_agree()
+        self.assertEqual(self.cell.missing("/w", numbers), set())
         return lame
 
     def is_needed(self, lame):
         """With two others gone each write needs it; and its log is as good as any."""
         for other in [s for s in self.cell.servers if s is not lame][:2]:
             other.kill()
-        self.write("/u", 20)
+        self.cell.write("/u", 20)
         self.assertEqual(lame.stop(), 0)
         before = len(lame.said())
         self.cell.start()
         self.assertNotIn(ASIDE, lame.said()[before:])
-        self.agree()
+        self.cell.wait_agree()
 
     def test_a_row_whose_value_was_changed_costs_nothing_but_a_transfer(self):
         self.is_needed(self.repaired(
@@ -91,7 +74,7 @@ class Repair(unittest.TestCase):
 
     def test_killed_again_and_again_it_has_no_vote_until_it_has_the_state(self):
         lame = self.cell.followers()[0]
-        self.write("/w", 100)
+        self.cell.write("/w", 100)
         self.assertEqual(lame.stop(), 0)
         self.damage(lame, "DELETE FROM log WHERE slot = ?")
         for _ in range(4):
@@ -100,19 +83,19 @@ class Repair(unittest.TestCase):
             cell.until(lambda: ' started ' in lame.said()[before:], 20, "it is started")
             lame.kill()
         self.cell.start()
-        self.agree()
+        self.cell.wait_agree()
         self.is_needed(lame)
 
     def test_a_lost_promise_is_not_made_good(self):
         lame = self.cell.followers()[0]
-        self.write("/w", 20)
+        self.cell.write("/w", 20)
         self.assertEqual(lame.stop(), 0)
         self.execute(lame, "UPDATE number SET value = value - 65536 WHERE name = 1")
         done = cell.run([cell.COORDD, "serve", "--dir", lame.directory], 20)
         self.assertEqual(done.returncode, CORRUPT, done)
         self.assertIn("leave the member down", done.stderr)
         self.assertFalse(os.path.exists(os.path.join(lame.directory, ASIDE)))
-        self.write("/u", 20)
+        self.cell.write("/u", 20)
 
 
 class RepairEarly(Repair):

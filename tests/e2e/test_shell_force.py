@@ -11,21 +11,24 @@ import sys
 import unittest
 
 import cell
-from test_guardian import TTL_S, Command, WithCell, now_ns, state
+from test_guardian import TTL_S, Command, WithCell, now_ns
 
 
 class Taking(WithCell):
-    def locks(self, path):
-        return [lock for lock in self.cell.json("locks", path)["locks"] if lock["path"] == path]
-
     def next_in_line(self, path, seconds=40):
         """A `coordctl lock` that waits, and then prints when its command ran first."""
         running = self.enterContext(self.cell.begin(
             "lock", path, "--", sys.executable, "-c",
             "import time; print(time.clock_gettime_ns(time.CLOCK_BOOTTIME), flush=True);"
             f" time.sleep({seconds})"))
-        cell.until(lambda: self.locks(path) and self.locks(path)[0]["waiters"], 10, "it waits")
+        self.cell.wait_in_line(path)
         return running
+
+    def wait_delayed(self, path):
+        def look():
+            lock = self.cell.lock(path)
+            return lock is not None and lock["delay_left_ms"] > 0
+        cell.until(look, 15, "the delay runs")
 
     def test_the_command_is_dead_before_the_lock_passes_on(self):
         c = Command(self, "/force/plain", "one", "two", "three-deaf")
@@ -63,7 +66,7 @@ class Taking(WithCell):
         done = self.cell.ctl("unlock", "--force", "--wait", "200ms", c.path)
         self.assertEqual(done.returncode, 1)
         self.assertIn("has not let go yet", done.stderr)
-        lock, = self.locks(c.path)
+        lock = self.cell.lock(c.path)
         self.assertTrue(lock["holders"][0]["revoking"])
         self.assertRegex(self.cell.ok("locks", c.path), r"(?m)revoking$")
         grant = int(waiting.line(seconds=30))
@@ -86,7 +89,7 @@ class Taking(WithCell):
         for h in holders:
             self.assertIn(":s:", h.line())
         self.assertEqual(self.cell.ctl("lock", "--try", "/force/shared").returncode, 75)
-        self.assertEqual(len(self.locks("/force/shared")[0]["holders"]), 3)
+        self.assertEqual(len(self.cell.lock("/force/shared")["holders"]), 3)
         taken = self.cell.json("unlock", "--force", "/force/shared")
         self.assertEqual({t["pid"] for t in taken["taken_from"]},
                          {h.process.pid for h in holders})
@@ -110,8 +113,7 @@ class Taking(WithCell):
             running.line()
             running.signal(signal.SIGKILL)
             running.wait()
-        cell.until(lambda: self.locks("/force/delay") and
-                   self.locks("/force/delay")[0]["delay_left_ms"] > 0, 15, "the delay runs")
+        self.wait_delayed("/force/delay")
         self.assertRegex(self.cell.ok("locks", "/force/delay"), r"(?m)^/force/delay +delayed .*ms$")
         self.assertTrue(self.cell.json("stat", "/force/delay")["lock_delayed"])
         self.assertEqual(self.cell.ctl("lock", "--try", "/force/delay").returncode, 75)
@@ -175,7 +177,7 @@ class Taking(WithCell):
             cell.until(lambda: self.cell.ctl("leader", "/force/elect").returncode == 0, 10, "a leads")
             sequencer = self.cell.json("leader", "/force/elect")["sequencer"]
             with self.cell.begin("elect", "/force/elect", "--value", "b") as second:
-                cell.until(lambda: self.locks("/force/elect")[0]["waiters"], 10, "b waits")
+                self.cell.wait_in_line("/force/elect")
                 other = sequencer.replace(":x:", ":x:9")
                 self.assertEqual(self.cell.ctl("resign", "/force/elect", "--if-seq",
                                                other).returncode, 1)
@@ -203,8 +205,7 @@ class Taking(WithCell):
                                            "b").returncode, 75)
             first.signal(signal.SIGKILL)
             first.wait()
-        cell.until(lambda: self.locks("/force/try") and
-                   self.locks("/force/try")[0]["delay_left_ms"] > 0, 15, "the delay runs")
+        self.wait_delayed("/force/try")
 
     def test_followers_hear_of_every_leader(self):
         with self.cell.begin("leader", "--follow", "-o", "json", "/force/follow") as follower:
@@ -238,8 +239,8 @@ class Taking(WithCell):
                              rf"^leader  {to}, before {moved['leader']}\n$")
             self.assertEqual(self.cell.leader().id, to)
             self.cell.ok("step-down", "--to", str(to))  # as it is
-            self.assertEqual(len(self.locks("/force/kept")[0]["holders"]), 1)
-            self.assertEqual(state(running.process.pid), "S")
+            self.assertEqual(len(self.cell.lock("/force/kept")["holders"]), 1)
+            self.assertEqual(cell.state_of(running.process.pid), "S")
         for bad in ("9", "99999999999"):
             self.assertEqual(self.cell.ctl("step-down", "--to", bad).returncode, 2)
 

@@ -6,6 +6,7 @@ it is told to end, or loses what it holds."""
 import json
 import os
 import signal
+import time
 import unittest
 
 import cell
@@ -22,15 +23,12 @@ class ShellLocks(unittest.TestCase):
         cls.cell = cls.enterClassContext(cell.Cell())
 
     def holders(self, path):
-        locks = self.cell.json("locks", path)["locks"]
-        return [h for lock in locks if lock["path"] == path for h in lock["holders"]]
+        lock = self.cell.lock(path)
+        return lock["holders"] if lock else []
 
     def waiters(self, path):
-        locks = self.cell.json("locks", path)["locks"]
-        return [w for lock in locks if lock["path"] == path for w in lock["waiters"]]
-
-    def wait_waiters(self, path, count):
-        cell.until(lambda: len(self.waiters(path)) == count, 10, f"{count} in line for {path}")
+        lock = self.cell.lock(path)
+        return lock["waiters"] if lock else []
 
     def test_a_command_runs_under_the_lock_with_its_sequencer(self):
         generations = []
@@ -92,7 +90,7 @@ class ShellLocks(unittest.TestCase):
             self.assertEqual(len(self.holders("/line")), 1)
             self.assertEqual(self.waiters("/line"), [])
             with self.cell.begin("lock", "--wait", "30s", "/line") as second:
-                self.wait_waiters("/line", 1)
+                self.cell.wait_in_line("/line", 1)
                 self.assertEqual(second.lines(), [])
                 first.signal(signal.SIGINT)
                 self.assertEqual(first.wait(), 0)
@@ -105,7 +103,7 @@ class ShellLocks(unittest.TestCase):
             for number in range(4):
                 contenders.append(self.enterContext(self.cell.begin(
                     "lock", "/order", "--", "sh", "-c", f"echo {number} $COORD_LOCK_SEQUENCER")))
-                self.wait_waiters("/order", number + 1)
+                self.cell.wait_in_line("/order", number + 1)
             first.signal(signal.SIGTERM)
             generations = [generation_of(c.line().split()[1]) for c in contenders]
             self.assertEqual(generations, sorted(set(generations)))
@@ -116,12 +114,12 @@ class ShellLocks(unittest.TestCase):
         with self.cell.begin("lock", "/leave") as first:
             first.line()
             with self.cell.begin("lock", "/leave", "--", "true") as second:
-                self.wait_waiters("/leave", 1)
+                self.cell.wait_in_line("/leave", 1)
                 second.signal(signal.SIGTERM)
                 self.assertEqual(second.wait(5), 75)
             self.assertEqual(self.waiters("/leave"), [])
             with self.cell.begin("elect", "/leave", "--value", "x") as third:
-                self.wait_waiters("/leave", 1)
+                self.cell.wait_in_line("/leave", 1)
                 third.signal(signal.SIGINT)
                 self.assertEqual(third.wait(5), 75)
             self.assertEqual(self.waiters("/leave"), [])
@@ -166,7 +164,7 @@ class ShellLocks(unittest.TestCase):
         with self.cell.begin("lock", "/show/a") as first:
             sequencer = first.line()
             with self.cell.begin("lock", "/show/a") as second:
-                self.wait_waiters("/show/a", 1)
+                self.cell.wait_in_line("/show/a", 1)
                 lock = self.cell.json("locks", "/show")["locks"][0]
                 self.assertEqual(lock["path"], "/show/a")
                 self.assertEqual(lock["sequencer"], sequencer)
@@ -212,7 +210,7 @@ class ShellLocks(unittest.TestCase):
                                            "200ms").returncode, 75)
             with self.cell.begin("elect", "/e/x", "--value", "host-b", "--", "sh", "-c",
                                  "echo $COORD_LOCK_SEQUENCER; exec sleep 300") as second:
-                self.wait_waiters("/e/x", 1)
+                self.cell.wait_in_line("/e/x", 1)
                 first.signal(signal.SIGTERM)
                 self.assertEqual(first.wait(), 0)
                 self.assertGreater(generation_of(second.line()), generation_of(sequencer))
@@ -247,7 +245,7 @@ class LosingTheCell(unittest.TestCase):
             for server in own.servers:
                 server.pause()
             # No lease was renewed after this.
-            paused_ns = cell.time.time_ns()
+            paused_ns = time.time_ns()
             self.assertEqual(bare.wait(10), 76)
             for r in running.values():
                 self.assertEqual(r.wait(10), 76)

@@ -194,16 +194,7 @@ class ShellNodes(unittest.TestCase):
 
     def test_all_members_agree_on_the_state(self):
         self.cell.ok("put", "/agree", "1")
-
-        def agreed():
-            members = self.cell.json("status")["members"]
-            by_applied = {}
-            for m in members:
-                by_applied.setdefault(m["applied"], set()).add(m["state_hash"])
-            for applied, hashes in by_applied.items():
-                self.assertEqual(len(hashes), 1, f"at slot {applied}")
-            return len(by_applied) == 1
-        cell.until(agreed, 10, "all have applied the same")
+        self.cell.wait_agree()
 
     def test_usage_is_2(self):
         for arguments in (["nonsense"], [], ["get"], ["put", "/a", "b", "c"],

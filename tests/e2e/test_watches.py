@@ -99,8 +99,7 @@ class Watches(unittest.TestCase):
         self.assertEqual(counted["folders"], counted["written"])
 
     def watch_tree(self, stream):
-        stream.send(wire.session_open(os.urandom(16), ttl_ms=60000))
-        stream.wait_messages(1)
+        wire.open_session(stream, ttl_ms=60000)
         watch = wire.message((1, 1), (2, "/w"), (3, 1), (6, 1))
         stream.send(wire.message((4, wire.message((3, watch), (5, 1)))))
         stream.wait_messages(2)
