@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,24 @@ struct store *fixture_open(struct fixture *f, enum store_result *ret)
     else if (r != STORE_OK)
         fprintf(stderr, "cannot open: %s: %s\n", store_result_text(r), f->why);
     return s;
+}
+
+struct store *fixture_reopen(struct fixture *f, struct store *s)
+{
+    store_close(s);
+    s = fixture_open(f, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    return s;
+}
+
+struct replica_durable fixture_durable(const struct store *s)
+{
+    struct store_identity expected = fixture_identity();
+    struct replica_durable durable;
+
+    CU_ASSERT_EQUAL(memcmp(store_identity(s), &expected, sizeof expected), 0);
+    store_durable(s, &durable);
+    return durable;
 }
 
 struct store *fixture_start(struct fixture *f)
@@ -187,4 +206,43 @@ void fixture_flip(const struct fixture *f, const char *name, uint64_t offset, un
     fixture_read_bytes(f, name, offset, &byte, 1);
     byte ^= (uint8_t)(1u << bit);
     fixture_write_bytes(f, name, offset, &byte, 1);
+}
+
+/* ---- databases ---- */
+
+static sqlite3 *open_database(const struct fixture *f, const char *name)
+{
+    char path[FIXTURE_PATH_BYTES];
+    sqlite3 *db;
+
+    fixture_path(f, name, path);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+    return db;
+}
+
+void fixture_execute(const struct fixture *f, const char *name, const char *sql)
+{
+    sqlite3 *db = open_database(f, name);
+
+    CU_ASSERT_EQUAL(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
+}
+
+uint64_t fixture_ask(const struct fixture *f, const char *name, const char *sql)
+{
+    sqlite3 *db = open_database(f, name);
+    sqlite3_stmt *row;
+    uint64_t answer = 0;
+
+    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+    if (sqlite3_step(row) == SQLITE_ROW)
+        answer = (uint64_t)sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
+    return answer;
+}
+
+void fixture_empty_wal(const struct fixture *f, const char *name)
+{
+    fixture_execute(f, name, "PRAGMA journal_mode=DELETE; PRAGMA journal_mode=WAL");
 }

@@ -21,8 +21,12 @@ struct store_identity fixture_identity(void);
 enum store_result fixture_initialise(struct fixture *f);
 /* NULL if it did not open; the result is in *ret unless that is NULL. */
 struct store *fixture_open(struct fixture *f, enum store_result *ret);
+/* What it knows is durable; a failed assertion if it takes itself for another member. */
+struct replica_durable fixture_durable(const struct store *s);
 /* Initialised and open; a failed assertion if not. */
 struct store *fixture_start(struct fixture *f);
+/* Closes it and opens it anew; a failed assertion if it does not. */
+struct store *fixture_reopen(struct fixture *f, struct store *s);
 
 /* What fixture_commit stores in a slot: length and bytes follow from slot and salt. */
 struct blob *fixture_value(uint64_t slot, uint32_t bytes);
@@ -41,6 +45,12 @@ void fixture_read_bytes(const struct fixture *f, const char *name, uint64_t offs
                         size_t length);
 void fixture_write_bytes(const struct fixture *f, const char *name, uint64_t offset,
                          const void *from, size_t length);
+/* While it is closed: a statement on a database of the directory, as a stranger would run it. */
+void fixture_execute(const struct fixture *f, const char *name, const char *sql);
+/* The number that it answers with; 0 if it has no row. */
+uint64_t fixture_ask(const struct fixture *f, const char *name, const char *sql);
+/* Leaves it without a -wal, which would give damaged pages back. */
+void fixture_empty_wal(const struct fixture *f, const char *name);
 void fixture_flip(const struct fixture *f, const char *name, uint64_t offset, unsigned bit);
 
 #endif

@@ -1,7 +1,6 @@
 /* test_checkpoint.c - checkpoints come back as they were, readers see the one
  * they began with, and no damage is ever taken for data. */
 #define _GNU_SOURCE
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -223,18 +222,6 @@ static void write_two(struct fixture *f)
     checkpoint_close(c);
 }
 
-/* While it is closed; everything ends up in the database. */
-static void execute(const struct fixture *f, const char *sql)
-{
-    char path[FIXTURE_PATH_BYTES];
-    sqlite3 *db;
-
-    fixture_path(f, "state.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
 static void test_checkpoint__a_changed_row_is_found(void)
 {
     static const char *const changes[] = {
@@ -253,7 +240,7 @@ static void test_checkpoint__a_changed_row_is_found(void)
 
         write_two(&f);
         CU_ASSERT_EQUAL(read_all(&f), STORE_OK);
-        execute(&f, changes[i]);
+        fixture_execute(&f, "state.db", changes[i]);
         CU_ASSERT_EQUAL(read_all(&f), STORE_CORRUPT);
         CU_ASSERT_PTR_NOT_NULL(strstr(f.why, "state.db"));
         fixture_remove(&f);
@@ -267,7 +254,7 @@ static void test_checkpoint__a_flipped_bit_in_a_page_is_never_read_as_data(void)
     uint64_t size;
 
     write_two(&f);
-    execute(&f, "PRAGMA journal_mode=DELETE");
+    fixture_execute(&f, "state.db", "PRAGMA journal_mode=DELETE");
     size = fixture_size(&f, "state.db");
     for (uint64_t at = 0; at < size; at += at < 200 ? 1 : 157) {
         enum store_result r;
@@ -277,7 +264,7 @@ static void test_checkpoint__a_flipped_bit_in_a_page_is_never_read_as_data(void)
         tried++;
         found += r != STORE_OK;
         CU_ASSERT_TRUE(r == STORE_OK || r == STORE_CORRUPT || (r == STORE_FOREIGN && at < 100));
-        execute(&f, "SELECT 1");
+        fixture_execute(&f, "state.db", "SELECT 1");
         fixture_flip(&f, "state.db", at, (unsigned)(at % 8));
     }
     CU_ASSERT_TRUE(found > tried / 4);
@@ -309,7 +296,8 @@ static void test_checkpoint__damage_is_found_by_a_reader(void)
     bool last = false;
 
     write_two(&f);
-    execute(&f, "UPDATE record SET checksum = 0 WHERE key = CAST('key-000040' AS BLOB)");
+    fixture_execute(&f, "state.db",
+                    "UPDATE record SET checksum = 0 WHERE key = CAST('key-000040' AS BLOB)");
     c = state_open(&f, NULL);
     CU_ASSERT_EQUAL(checkpoint_reader_open(c, &reader), STORE_OK);
     CU_ASSERT_EQUAL(checkpoint_reader_next(reader, 1 << 20, &chunk, &last), STORE_CORRUPT);
@@ -346,7 +334,7 @@ static void test_checkpoint__one_of_a_later_version_is_left_alone(void)
     struct fixture f;
 
     write_two(&f);
-    execute(&f, "PRAGMA user_version=2");
+    fixture_execute(&f, "state.db", "PRAGMA user_version=2");
     CU_ASSERT_EQUAL(read_all(&f), STORE_FOREIGN);
     CU_ASSERT_PTR_NOT_NULL(strstr(f.why, "format 2"));
     fixture_remove(&f);

@@ -1,6 +1,5 @@
 /* test_checkpoint_damage.c - one bit of state.db, anywhere: what is loaded is what was
  * saved, or is refused; and what is saved afterwards is, too. */
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,10 +44,8 @@ static void put_large(struct checkpoint *c)
 /* With free pages, and nothing in a -wal that would give damaged pages back. */
 static uint64_t make(struct fixture *f, uint8_t *image)
 {
-    char path[FIXTURE_PATH_BYTES];
     struct checkpoint *c;
     uint64_t size;
-    sqlite3 *db;
 
     fixture_make(f);
     c = state_open(f, NULL);
@@ -56,12 +53,7 @@ static uint64_t make(struct fixture *f, uint8_t *image)
     put_large(c);
     CU_ASSERT_EQUAL(state_write(c, NUMBER, true), STORE_OK);
     checkpoint_close(c);
-    fixture_path(f, "state.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL(
-        sqlite3_exec(db, "PRAGMA journal_mode=DELETE; PRAGMA journal_mode=WAL", NULL, NULL, NULL),
-        SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
+    fixture_empty_wal(f, "state.db");
     size = fixture_size(f, "state.db");
     CU_ASSERT_FATAL(size <= FILE_BYTES_MAX);
     fixture_read_bytes(f, "state.db", 0, image, (size_t)size);

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "coordd/storage/store.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +11,6 @@
 
 #include "tests/storage/fixture.h"
 #include "tests/support/runner.h"
-
-/* Runs SQL on a file of the directory, as a stranger would. */
-static void execute(const struct fixture *f, const char *name, const char *sql)
-{
-    char path[FIXTURE_PATH_BYTES];
-    sqlite3 *db;
-
-    fixture_path(f, name, path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
 
 static enum store_result open_result(struct fixture *f)
 {
@@ -173,7 +160,7 @@ static void test_store__a_database_of_another_program_is_left_alone(void)
     uint64_t size;
 
     fixture_make(&f);
-    execute(&f, "log.db", "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)");
+    fixture_execute(&f, "log.db", "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)");
     size = fixture_size(&f, "log.db");
     CU_ASSERT_EQUAL_FATAL(size, sizeof before);
     fixture_read_bytes(&f, "log.db", 0, before, sizeof before);
@@ -193,7 +180,7 @@ static void test_store__a_later_format_is_left_alone(void)
 
     fixture_make(&f);
     store_close(fixture_start(&f));
-    execute(&f, "log.db", "PRAGMA user_version=2");
+    fixture_execute(&f, "log.db", "PRAGMA user_version=2");
     CU_ASSERT_EQUAL(open_result(&f), STORE_FOREIGN);
     CU_ASSERT_PTR_NOT_NULL(strstr(f.why, "format 2"));
     fixture_remove(&f);
@@ -275,7 +262,7 @@ static void test_store__a_changed_identity_is_found(void)
 
         fixture_make(&f);
         store_close(fixture_start(&f));
-        execute(&f, "log.db", changes[i]);
+        fixture_execute(&f, "log.db", changes[i]);
         CU_ASSERT_EQUAL(open_result(&f), STORE_CORRUPT);
         CU_ASSERT_PTR_NOT_NULL(strstr(f.why, "identity"));
         fixture_remove(&f);
@@ -292,7 +279,7 @@ static void test_store__a_changed_promise_is_found(void)
     s = fixture_start(&f);
     CU_ASSERT_EQUAL(store_commit(s, &promise, 1), STORE_OK);
     store_close(s);
-    execute(&f, "log.db", "UPDATE number SET value = 65537 WHERE value = 131073");
+    fixture_execute(&f, "log.db", "UPDATE number SET value = 65537 WHERE value = 131073");
     CU_ASSERT_EQUAL(open_result(&f), STORE_CORRUPT);
     CU_ASSERT_PTR_NOT_NULL(strstr(f.why, "number"));
     fixture_remove(&f);

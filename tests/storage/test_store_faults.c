@@ -27,14 +27,6 @@ static void finish(struct fixture *f, struct store *s)
     fixture_remove(f);
 }
 
-static struct store *reopen(struct fixture *f, struct store *s)
-{
-    store_close(s);
-    s = fixture_open(f, NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    return s;
-}
-
 static void check_holds(struct store *s, uint64_t last)
 {
     uint64_t found;
@@ -65,14 +57,14 @@ static void test_case_19__a_full_disk_at_any_write_changes_nothing(void)
                 refused++;
                 check_holds(s, slot - 1);
                 if (write % 4 == round % 4)
-                    s = reopen(&f, s);
+                    s = fixture_reopen(&f, s);
             }
         }
         plan->full_in = 0;
         CU_ASSERT_EQUAL_FATAL(r, STORE_OK);
         check_holds(s, slot++);
         if (round % 3 == 0)
-            s = reopen(&f, s);
+            s = fixture_reopen(&f, s);
     }
     CU_ASSERT_TRUE(refused > 60);
     check_holds(s, 15);
@@ -92,11 +84,11 @@ static void test_store_faults__a_full_disk_in_a_large_transaction_changes_nothin
         fixture_fill(s, 3, 3);
         check_holds(s, 3);
         if (write % 2 == 0)
-            s = reopen(&f, s);
+            s = fixture_reopen(&f, s);
     }
     plan->full_in = 0;
     CU_ASSERT_EQUAL(fixture_commit(s, 4, 4 << 20), STORE_OK);
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     check_holds(s, 4);
     finish(&f, s);
 }
@@ -115,8 +107,8 @@ static void test_store_faults__what_a_full_disk_left_is_no_damage_later(void)
         f.options.checkpoint_frames = 5;
         fixture_fill(s, 1, 3);
         for (uint64_t write = 1; r == STORE_FULL; write++) {
-            s = reopen(&f, s);
-            s = reopen(&f, s); /* the log's length is known: the next commit begins */
+            s = fixture_reopen(&f, s);
+            s = fixture_reopen(&f, s); /* the log's length is known: the next commit begins */
             for (int i = 0; i < 30; i++)
                 fixture_fill(s, 3, 3);
             if (begins)
@@ -129,7 +121,7 @@ static void test_store_faults__what_a_full_disk_left_is_no_damage_later(void)
             fixture_fill(s, 3, 3);
             check_holds(s, r == STORE_OK ? 4 : 3);
         }
-        s = reopen(&f, s);
+        s = fixture_reopen(&f, s);
         check_holds(s, 4);
         CU_ASSERT_TRUE(plan->hits > 30);
         finish(&f, s);
@@ -155,7 +147,7 @@ static void test_store_faults__a_refused_promise_is_not_remembered(void)
     CU_ASSERT_EQUAL(durable.longest_lease_ms, 0);
     CU_ASSERT_EQUAL(durable.used, 0);
     CU_ASSERT_EQUAL(store_commit(s, effects, 2), STORE_OK);
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     store_durable(s, &durable);
     CU_ASSERT_EQUAL(durable.promised, 65537);
     CU_ASSERT_EQUAL(durable.longest_lease_ms, 350);
@@ -173,7 +165,7 @@ static void test_store_faults__a_full_disk_is_outlived(void)
     enum store_result r;
 
     f.options.checkpoint_frames = 10;
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     plan->no_space = true;
     for (; (r = fixture_commit(s, slot, 200)) == STORE_OK; slot++)
         CU_ASSERT_TRUE_FATAL(slot < 1000);
@@ -184,7 +176,7 @@ static void test_store_faults__a_full_disk_is_outlived(void)
     check_holds(s, slot - 1);
 
     f.options.wal_bytes *= 2; /* not to be had now, and no reason not to open */
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     check_holds(s, slot - 1);
     CU_ASSERT_EQUAL(fixture_commit(s, slot, 200), STORE_FULL);
     CU_ASSERT_EQUAL(store_maintain(s), STORE_FULL);
@@ -193,7 +185,7 @@ static void test_store_faults__a_full_disk_is_outlived(void)
     CU_ASSERT_EQUAL(store_maintain(s), STORE_OK);
     fixture_fill(s, slot, slot + 20);
     CU_ASSERT_EQUAL(store_maintain(s), STORE_OK);
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     CU_ASSERT_EQUAL(fixture_size(&f, "log.db-wal"), f.options.wal_bytes);
     check_holds(s, slot + 20);
     finish(&f, s);
@@ -207,7 +199,7 @@ static void test_store_faults__maintenance_without_space_leaves_everything_as_it
     enum store_result r = STORE_FULL;
 
     f.options.checkpoint_frames = 5;
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     for (uint64_t write = 1; r == STORE_FULL; write++) {
         fixture_fill(s, slot, slot + 39);
         slot += 40;
@@ -219,11 +211,11 @@ static void test_store_faults__maintenance_without_space_leaves_everything_as_it
         fixture_fill(s, slot, slot);
         slot++;
         if (write % 3 == 0)
-            s = reopen(&f, s);
+            s = fixture_reopen(&f, s);
     }
     CU_ASSERT_EQUAL(r, STORE_OK);
     CU_ASSERT_TRUE(plan->hits >= 5);
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     check_holds(s, slot - 1);
     finish(&f, s);
 }
@@ -283,7 +275,7 @@ static void test_case_18__a_sync_that_failed_once_is_final(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(store_why(s), "commit"));
     check_given_up(s);
     CU_ASSERT_PTR_NOT_NULL(strstr(store_why(s), "commit"));
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     CU_ASSERT_EQUAL(fixture_read(s, 1, &last), STORE_OK);
     CU_ASSERT_TRUE(last == 5 || last == 6); /* nobody knows: not acknowledged */
     finish(&f, s);
@@ -301,7 +293,7 @@ static void test_store_faults__a_failing_write_is_final(void)
         plan->write_error_in = write;
         CU_ASSERT_EQUAL(fixture_commit(s, slot, 2 * 4096), STORE_FAILED);
         check_given_up(s);
-        s = reopen(&f, s);
+        s = fixture_reopen(&f, s);
         check_holds(s, slot - 1);
     }
     finish(&f, s);
@@ -316,7 +308,7 @@ static void test_store_faults__failing_maintenance_is_final(void)
     enum store_result r = STORE_FAILED;
 
     f.options.checkpoint_frames = 5;
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     for (uint64_t sync = 1; r == STORE_FAILED; sync++) {
         fixture_fill(s, slot, slot + 5);
         slot += 6;
@@ -325,7 +317,7 @@ static void test_store_faults__failing_maintenance_is_final(void)
         plan->sync_error_in = 0;
         if (r != STORE_OK)
             check_given_up(s);
-        s = reopen(&f, s);
+        s = fixture_reopen(&f, s);
         check_holds(s, slot - 1);
     }
     CU_ASSERT_EQUAL(r, STORE_OK);
@@ -344,7 +336,7 @@ static void test_store_faults__a_failing_read_is_final(void)
     plan->read_error_in = 20;
     CU_ASSERT_EQUAL(fixture_read(s, 1, &last), STORE_FAILED);
     check_given_up(s);
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     check_holds(s, 3);
     finish(&f, s);
 }
@@ -370,7 +362,7 @@ static void test_store_faults__a_failing_open_does_no_harm(void)
             CU_ASSERT_TRUE_FATAL(at < 1000);
         }
         *countdown = 0;
-        s = reopen(&f, s);
+        s = fixture_reopen(&f, s);
         check_holds(s, 5);
         store_close(s);
     }

@@ -1,7 +1,6 @@
 /* test_store_floor.c - the log begins behind its floor, and what lies below is
  * deleted piece by piece. */
 #define _GNU_SOURCE
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,22 +16,6 @@ static enum store_result raise_floor(struct store *s, uint64_t floor)
     struct effect effect = {.kind = EFFECT_PERSIST_FLOOR, .last_slot = floor};
 
     return store_commit(s, &effect, 1);
-}
-
-static struct replica_durable durable_of(const struct store *s)
-{
-    struct replica_durable durable;
-
-    store_durable(s, &durable);
-    return durable;
-}
-
-static struct store *reopen(struct fixture *f, struct store *s)
-{
-    store_close(s);
-    s = fixture_open(f, NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    return s;
 }
 
 struct range {
@@ -77,35 +60,6 @@ static void fill_fast(struct store *s, uint64_t first, uint64_t last)
     blob_unref(value);
 }
 
-/* While it is closed. */
-static void execute(const struct fixture *f, const char *sql)
-{
-    char path[FIXTURE_PATH_BYTES];
-    sqlite3 *db;
-
-    fixture_path(f, "log.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
-static uint64_t count_rows(const struct fixture *f)
-{
-    char path[FIXTURE_PATH_BYTES];
-    sqlite3_stmt *row = NULL;
-    uint64_t count = 0;
-    sqlite3 *db;
-
-    fixture_path(f, "log.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_prepare_v2(db, "SELECT count(*) FROM log", -1, &row, NULL), SQLITE_OK);
-    if (sqlite3_step(row) == SQLITE_ROW)
-        count = (uint64_t)sqlite3_column_int64(row, 0);
-    sqlite3_finalize(row);
-    sqlite3_close(db);
-    return count;
-}
-
 /* ---- where it begins ---- */
 
 static void test_store_floor__the_log_begins_behind_it(void)
@@ -115,19 +69,19 @@ static void test_store_floor__the_log_begins_behind_it(void)
 
     fixture_make(&f);
     s = fixture_start(&f);
-    CU_ASSERT_EQUAL(durable_of(s).floor, 0);
+    CU_ASSERT_EQUAL(fixture_durable(s).floor, 0);
     fixture_fill(s, 1, 20);
     CU_ASSERT_EQUAL(raise_floor(s, 12), STORE_OK);
     for (int i = 0; i < 3; i++) {
         uint64_t last;
 
-        CU_ASSERT_EQUAL(durable_of(s).floor, 12);
-        CU_ASSERT_EQUAL(durable_of(s).last_slot, 20);
+        CU_ASSERT_EQUAL(fixture_durable(s).floor, 12);
+        CU_ASSERT_EQUAL(fixture_durable(s).last_slot, 20);
         check_range(s, 13, 20);
         CU_ASSERT_EQUAL(fixture_read(s, 3, &last), STORE_OK);
         CU_ASSERT_EQUAL(last, 20);
         CU_ASSERT_EQUAL(store_read(s, 3, 12, 0, take_range, NULL), STORE_OK); /* nothing */
-        s = reopen(&f, s);
+        s = fixture_reopen(&f, s);
     }
     fixture_fill(s, 21, 25);
     check_range(s, 13, 25);
@@ -145,12 +99,12 @@ static void test_store_floor__it_only_rises(void)
     fixture_fill(s, 1, 20);
     CU_ASSERT_EQUAL(raise_floor(s, 12), STORE_OK);
     CU_ASSERT_EQUAL(raise_floor(s, 5), STORE_OK);
-    CU_ASSERT_EQUAL(durable_of(s).floor, 12);
-    s = reopen(&f, s);
-    CU_ASSERT_EQUAL(durable_of(s).floor, 12);
+    CU_ASSERT_EQUAL(fixture_durable(s).floor, 12);
+    s = fixture_reopen(&f, s);
+    CU_ASSERT_EQUAL(fixture_durable(s).floor, 12);
     CU_ASSERT_EQUAL(raise_floor(s, 20), STORE_OK);
     check_range(s, 0, 0);
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     check_range(s, 0, 0);
     fixture_fill(s, 21, 22);
     check_range(s, 21, 22);
@@ -174,19 +128,19 @@ static void test_store_floor__the_log_begins_anew_behind_one_above_its_end(void)
         fixture_fill(s, 1, 20);
         CU_ASSERT_EQUAL(store_commit(s, effects, at_once ? 3 : 2), STORE_OK);
         if (!at_once) {
-            s = reopen(&f, s);
-            CU_ASSERT_EQUAL(durable_of(s).last_slot, 1000);
+            s = fixture_reopen(&f, s);
+            CU_ASSERT_EQUAL(fixture_durable(s).last_slot, 1000);
             check_range(s, 0, 0);
             fixture_fill(s, 1001, 1001);
         }
         fixture_fill(s, 1002, 1010);
         check_range(s, 1001, 1010);
         CU_ASSERT_EQUAL(store_maintain(s), STORE_OK);
-        s = reopen(&f, s);
+        s = fixture_reopen(&f, s);
         check_range(s, 1001, 1010);
-        CU_ASSERT_EQUAL(durable_of(s).promised, 65538);
+        CU_ASSERT_EQUAL(fixture_durable(s).promised, 65538);
         store_close(s);
-        CU_ASSERT_EQUAL(count_rows(&f), 10);
+        CU_ASSERT_EQUAL(fixture_ask(&f, "log.db", "SELECT count(*) FROM log"), 10);
         fixture_remove(&f);
     }
 }
@@ -200,12 +154,12 @@ static void test_store_floor__an_entry_below_it_is_left_out(void)
     s = fixture_start(&f);
     fixture_fill(s, 1, 10);
     CU_ASSERT_EQUAL(raise_floor(s, 8), STORE_OK);
-    s = reopen(&f, s); /* trimmed */
+    s = fixture_reopen(&f, s); /* trimmed */
     fixture_fill(s, 3, 3);
     fixture_fill(s, 8, 8);
     check_range(s, 9, 10);
     store_close(s);
-    CU_ASSERT_EQUAL(count_rows(&f), 2);
+    CU_ASSERT_EQUAL(fixture_ask(&f, "log.db", "SELECT count(*) FROM log"), 2);
     fixture_remove(&f);
 }
 
@@ -234,10 +188,10 @@ static void test_store_floor__a_gap_behind_it_is_damage_one_below_is_none(void)
         fixture_make(&f);
         s = fixture_start(&f);
         fixture_fill(s, 1, 20);
-        s = reopen(&f, s); /* the log's length is noted */
+        s = fixture_reopen(&f, s); /* the log's length is noted */
         CU_ASSERT_EQUAL(raise_floor(s, 12), STORE_OK);
         store_close(s);
-        execute(&f, cases[i].change);
+        fixture_execute(&f, "log.db", cases[i].change);
         s = fixture_open(&f, &r);
         if (s != NULL) {
             r = fixture_read(s, 1, &last);
@@ -270,7 +224,7 @@ static void test_store_floor__what_lies_below_is_deleted_in_bounded_pieces(void)
         check_range(s, 3 * PIECE + 101, 3 * PIECE + 110);
         store_close(s);
         left = left > PIECE ? left - PIECE : 0;
-        CU_ASSERT_EQUAL(count_rows(&f), left + 10);
+        CU_ASSERT_EQUAL(fixture_ask(&f, "log.db", "SELECT count(*) FROM log"), left + 10);
     }
     fixture_remove(&f);
 }
@@ -286,9 +240,10 @@ static void test_store_floor__a_piece_is_bounded_in_bytes_too(void)
     for (uint64_t slot = 1; slot <= 12; slot++)
         CU_ASSERT_EQUAL_FATAL(fixture_commit(s, slot, 2 << 20), STORE_OK);
     CU_ASSERT_EQUAL(raise_floor(s, 11), STORE_OK);
-    s = reopen(&f, s);
+    s = fixture_reopen(&f, s);
     store_close(s);
-    CU_ASSERT_EQUAL(count_rows(&f), 8); /* four made the bound full */
+    CU_ASSERT_EQUAL(fixture_ask(&f, "log.db", "SELECT count(*) FROM log"),
+                    8); /* four made the bound full */
     fixture_remove(&f);
 }
 
@@ -339,7 +294,7 @@ static void test_store_floor__without_space_it_is_as_it_was(void)
         plan->full_in = write;
         r = raise_floor(s, floor);
         if (r == STORE_FULL) {
-            CU_ASSERT_EQUAL(durable_of(s).floor, floor - 100);
+            CU_ASSERT_EQUAL(fixture_durable(s).floor, floor - 100);
             check_range(s, floor - 99, last);
             plan->full_in = 0;
             CU_ASSERT_EQUAL(raise_floor(s, floor), STORE_OK);
@@ -354,7 +309,7 @@ static void test_store_floor__without_space_it_is_as_it_was(void)
         last += 50;
         check_range(s, floor + 1, last);
         if (write % 3 == 0) {
-            s = reopen(&f, s);
+            s = fixture_reopen(&f, s);
             check_range(s, floor + 1, last);
         }
     }

@@ -1,7 +1,6 @@
 /* test_store_log.c - commits, reading back, and the -wal's growth. */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,26 +11,6 @@
 #include "tests/support/runner.h"
 
 enum { MANY = 300 };
-
-/* Changes the database behind the store's back, while it is closed. */
-static void execute(const struct fixture *f, const char *sql)
-{
-    char path[FIXTURE_PATH_BYTES];
-    sqlite3 *db;
-
-    fixture_path(f, "log.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
-static struct replica_durable durable_of(const struct store *s)
-{
-    struct replica_durable durable;
-
-    store_durable(s, &durable);
-    return durable;
-}
 
 /* ---- commit ---- */
 
@@ -133,12 +112,12 @@ static void test_store_log__promise_and_lease_only_rise(void)
     effects[0].ballot = 65537;
     effects[1].lease_ms = 20;
     CU_ASSERT_EQUAL(store_commit(s, effects, 2), STORE_OK);
-    CU_ASSERT_EQUAL(durable_of(s).promised, UINT64_MAX - 7);
-    CU_ASSERT_EQUAL(durable_of(s).longest_lease_ms, 350);
+    CU_ASSERT_EQUAL(fixture_durable(s).promised, UINT64_MAX - 7);
+    CU_ASSERT_EQUAL(fixture_durable(s).longest_lease_ms, 350);
     store_close(s);
     s = fixture_open(&f, NULL);
-    CU_ASSERT_EQUAL(durable_of(s).promised, UINT64_MAX - 7);
-    CU_ASSERT_EQUAL(durable_of(s).longest_lease_ms, 350);
+    CU_ASSERT_EQUAL(fixture_durable(s).promised, UINT64_MAX - 7);
+    CU_ASSERT_EQUAL(fixture_durable(s).longest_lease_ms, 350);
     store_close(s);
     fixture_remove(&f);
 }
@@ -164,8 +143,8 @@ static void test_store_log__one_call_is_one_transaction(void)
     CU_ASSERT_EQUAL(store_commit(s, NULL, 0), STORE_OK);
     store_close(s);
     s = fixture_open(&f, NULL);
-    CU_ASSERT_EQUAL(durable_of(s).promised, 65538);
-    CU_ASSERT_EQUAL(durable_of(s).longest_lease_ms, 350);
+    CU_ASSERT_EQUAL(fixture_durable(s).promised, 65538);
+    CU_ASSERT_EQUAL(fixture_durable(s).longest_lease_ms, 350);
     CU_ASSERT_EQUAL(fixture_read(s, 1, &last), STORE_OK);
     CU_ASSERT_EQUAL(last, 2);
     blob_unref(effects[2].entry.value);
@@ -257,7 +236,7 @@ static void test_store_log__a_changed_row_is_found_by_its_slot(void)
         s = fixture_start(&f);
         fixture_fill(s, 1, 12);
         store_close(s);
-        execute(&f, changes[i]);
+        fixture_execute(&f, "log.db", changes[i]);
         CU_ASSERT_EQUAL(read_all(&f), STORE_CORRUPT);
         CU_ASSERT_PTR_NOT_NULL(strstr(f.why, "slot 7 "));
         fixture_remove(&f);
@@ -275,7 +254,7 @@ static void test_store_log__a_lost_end_of_the_database_is_found(void)
     fixture_fill(s, 1, 12);
     store_close(s);
     store_close(fixture_open(&f, NULL)); /* the rows leave the -wal */
-    execute(&f, "DELETE FROM log WHERE slot > 10");
+    fixture_execute(&f, "log.db", "DELETE FROM log WHERE slot > 10");
     CU_ASSERT_EQUAL(read_all(&f), STORE_CORRUPT);
     CU_ASSERT_PTR_NOT_NULL(strstr(f.why, "slot 11 is missing"));
     fixture_remove(&f);
@@ -294,7 +273,8 @@ static void test_store_log__a_flipped_bit_in_a_page_is_never_read_as_data(void)
     s = fixture_start(&f);
     fixture_fill(s, 1, 40);
     store_close(s);
-    execute(&f, "PRAGMA journal_mode=DELETE"); /* everything in the database, no -wal */
+    fixture_execute(&f, "log.db",
+                    "PRAGMA journal_mode=DELETE"); /* everything in the database, no -wal */
     size = fixture_size(&f, "log.db");
     for (uint64_t at = 4096; at < size; at += 157) {
         enum store_result r;

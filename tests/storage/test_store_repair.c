@@ -1,7 +1,6 @@
 /* test_store_repair.c - a log that is damaged gives way to an empty one that knows
  * how far it reached, and what was promised stands; where that is not sure, nothing
  * is changed. */
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,35 +10,6 @@
 #include "tests/support/runner.h"
 
 enum { PAGE_BYTES = 4096, SLOTS = 60, PROMISED = 131074 };
-
-static void execute(struct fixture *f, const char *sql)
-{
-    char path[FIXTURE_PATH_BYTES];
-    sqlite3 *db;
-
-    fixture_path(f, "log.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
-}
-
-/* 0 if the statement has no row. */
-static uint64_t ask(struct fixture *f, const char *name, const char *sql)
-{
-    char path[FIXTURE_PATH_BYTES];
-    sqlite3_stmt *row;
-    uint64_t answer = 0;
-    sqlite3 *db;
-
-    fixture_path(f, name, path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
-    if (sqlite3_step(row) == SQLITE_ROW)
-        answer = (uint64_t)sqlite3_column_int64(row, 0);
-    sqlite3_finalize(row);
-    CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
-    return answer;
-}
 
 static void commit(struct store *s, enum effect_kind kind, uint64_t number)
 {
@@ -94,16 +64,14 @@ static enum store_result repair(struct fixture *f)
     return store_repair(f->directory, &f->options, f->why, sizeof f->why);
 }
 
-static void check_head(struct store *s)
+static struct replica_durable check_head(struct store *s)
 {
-    struct store_identity expected = fixture_identity();
-    struct replica_durable durable;
+    struct replica_durable durable = fixture_durable(s);
 
-    CU_ASSERT_EQUAL(memcmp(store_identity(s), &expected, sizeof expected), 0);
-    store_durable(s, &durable);
     CU_ASSERT_EQUAL(durable.promised, PROMISED);
     CU_ASSERT_EQUAL(durable.longest_lease_ms, 350);
     CU_ASSERT_EQUAL(durable.used, 1);
+    return durable;
 }
 
 /* Damaged up to `last`, at this start and the next, until the floor is there. */
@@ -116,8 +84,7 @@ static void check_repaired(struct fixture *f, uint64_t last)
     for (int i = 0; i < 3; i++) {
         s = fixture_open(f, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-        check_head(s);
-        store_durable(s, &durable);
+        durable = check_head(s);
         CU_ASSERT_TRUE(durable.log_damaged);
         CU_ASSERT_EQUAL(durable.last_slot, last);
         CU_ASSERT_EQUAL(durable.floor, 10);
@@ -132,8 +99,7 @@ static void check_repaired(struct fixture *f, uint64_t last)
     for (int i = 0; i < 2; i++) {
         s = fixture_open(f, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-        check_head(s);
-        store_durable(s, &durable);
+        durable = check_head(s);
         CU_ASSERT_FALSE(durable.log_damaged);
         CU_ASSERT_EQUAL(durable.floor, last + 5);
         if (i == 0)
@@ -146,7 +112,7 @@ static void check_repaired(struct fixture *f, uint64_t last)
 
 static uint64_t root_of_log(struct fixture *f)
 {
-    return (ask(f, "log.db", "SELECT rootpage FROM sqlite_schema WHERE name = 'log'") - 1) *
+    return (fixture_ask(f, "log.db", "SELECT rootpage FROM sqlite_schema WHERE name = 'log'") - 1) *
            PAGE_BYTES;
 }
 
@@ -163,8 +129,8 @@ static void drop_healing(struct fixture *f)
 
 static void empty_wal(struct fixture *f)
 {
-    execute(f, "PRAGMA journal_mode=DELETE");
-    execute(f, "PRAGMA journal_mode=WAL");
+    fixture_execute(f, "log.db", "PRAGMA journal_mode=DELETE");
+    fixture_execute(f, "log.db", "PRAGMA journal_mode=WAL");
 }
 
 /* ---- rows ---- */
@@ -190,7 +156,7 @@ static void test_store_repair__a_damaged_row_costs_the_log_and_nothing_else(void
         struct fixture f;
 
         make(&f, true);
-        execute(&f, changes[i]);
+        fixture_execute(&f, "log.db", changes[i]);
         CU_ASSERT_EQUAL(start(&f), STORE_CORRUPT);
         CU_ASSERT_EQUAL(repair(&f), STORE_OK);
         CU_ASSERT_TRUE(fixture_size(&f, STORE_LOG_DAMAGED) > 0);
@@ -308,8 +274,8 @@ static void test_store_repair__a_lost_promise_or_identity_is_not_repaired(void)
         struct fixture f;
 
         make(&f, true);
-        execute(&f, "DELETE FROM log WHERE slot = 35");
-        execute(&f, changes[i]);
+        fixture_execute(&f, "log.db", "DELETE FROM log WHERE slot = 35");
+        fixture_execute(&f, "log.db", changes[i]);
         CU_ASSERT_EQUAL(start(&f), STORE_CORRUPT);
         CU_ASSERT_EQUAL(repair(&f), STORE_CORRUPT);
         CU_ASSERT_TRUE(strstr(f.why, "identity") != NULL || strstr(f.why, "number") != NULL);
@@ -326,7 +292,8 @@ static void test_store_repair__a_number_that_a_page_has_lost_is_missed(void)
     uint8_t count;
 
     make(&f, true);
-    root = (ask(&f, "log.db", "SELECT rootpage FROM sqlite_schema WHERE name = 'number'") - 1) *
+    root = (fixture_ask(&f, "log.db", "SELECT rootpage FROM sqlite_schema WHERE name = 'number'") -
+            1) *
            PAGE_BYTES;
     empty_wal(&f);
     fixture_read_bytes(&f, "log.db", root + 4, &count, 1);
@@ -385,11 +352,11 @@ static void test_store_repair__the_next_damage_forgets_nothing_of_the_last(void)
     struct fixture f;
 
     make(&f, true);
-    execute(&f, "DELETE FROM log WHERE slot = 35");
+    fixture_execute(&f, "log.db", "DELETE FROM log WHERE slot = 35");
     CU_ASSERT_EQUAL(repair(&f), STORE_OK);
-    CU_ASSERT_EQUAL(ask(&f, STORE_LOG_DAMAGED, "SELECT max(slot) FROM log"), SLOTS);
+    CU_ASSERT_EQUAL(fixture_ask(&f, STORE_LOG_DAMAGED, "SELECT max(slot) FROM log"), SLOTS);
     CU_ASSERT_EQUAL(repair(&f), STORE_OK);
-    CU_ASSERT_EQUAL(ask(&f, STORE_LOG_DAMAGED, "SELECT max(slot) FROM log"), 0);
+    CU_ASSERT_EQUAL(fixture_ask(&f, STORE_LOG_DAMAGED, "SELECT max(slot) FROM log"), 0);
     check_repaired(&f, SLOTS);
     fixture_remove(&f);
 }
