@@ -6,6 +6,7 @@
 
 #include "libcoord/base/check.h"
 #include "libcoord/base/units.h"
+#include "tests/replica/message.h"
 
 enum { BENCH_PATIENCE_MS = 5000 };
 
@@ -195,34 +196,24 @@ void bench_send(struct bench *b, uint64_t stream, const ProtobufCMessage *m)
 {
     struct buffer bytes = BUFFER_INIT;
 
-    protobuf_c_message_pack(m, buffer_extend(&bytes, protobuf_c_message_get_packed_size(m)));
+    message_pack(m, &bytes);
     bench_send_bytes(b, stream, buffer_slice(&bytes));
     buffer_release(&bytes);
 }
 
-static void *taken(struct bench *b, uint64_t stream, const ProtobufCMessageDescriptor *type)
-{
-    struct buffer *out = &b->streams[stream].out;
-    void *m = protobuf_c_message_unpack(type, NULL, out->length, out->data);
-
-    CHECK(m != NULL);
-    buffer_clear(out);
-    return m;
-}
-
 Coord__V1__SessionReply *bench_replies(struct bench *b, uint64_t stream)
 {
-    return taken(b, stream, &coord__v1__session_reply__descriptor);
+    return message_take(&b->streams[stream].out, &coord__v1__session_reply__descriptor);
 }
 
 Coord__V1__KeepAliveReply *bench_beats(struct bench *b, uint64_t stream)
 {
-    return taken(b, stream, &coord__v1__keep_alive_reply__descriptor);
+    return message_take(&b->streams[stream].out, &coord__v1__keep_alive_reply__descriptor);
 }
 
 Coord__V1__Answer *bench_answer(struct bench *b, uint64_t stream)
 {
-    return taken(b, stream, &coord__v1__answer__descriptor);
+    return message_take(&b->streams[stream].out, &coord__v1__answer__descriptor);
 }
 
 /* ---- shorthands ---- */
@@ -230,24 +221,13 @@ Coord__V1__Answer *bench_answer(struct bench *b, uint64_t stream)
 struct bench_session bench_session(struct bench *b, uint8_t nonce)
 {
     struct bench_session s = {.stream = bench_open(b, REPLICA_STREAM_SESSION)};
-    Coord__V1__SessionRequest request = COORD__V1__SESSION_REQUEST__INIT;
-    Coord__V1__Open open = COORD__V1__OPEN__INIT;
+    struct message_open m;
     Coord__V1__SessionReply *reply;
-    uint8_t bytes[16];
 
-    memset(bytes, nonce, sizeof bytes);
-    open.nonce.data = bytes;
-    open.nonce.len = sizeof bytes;
-    open.ttl_ms = 2000;
-    request.begin_case = COORD__V1__SESSION_REQUEST__BEGIN_OPEN;
-    request.open = &open;
-    bench_send(b, s.stream, &request.base);
+    message_open_init(&m, nonce, 2000);
+    bench_send(b, s.stream, &m.request.base);
     reply = bench_replies(b, s.stream);
-    if (reply->n_items == 1 && reply->items[0]->kind_case == COORD__V1__ITEM__KIND_BEGUN &&
-        reply->items[0]->begun->body_case == COORD__V1__ANSWER__BODY_OPENED) {
-        s.session = reply->items[0]->begun->opened->session;
-        memcpy(s.secret, reply->items[0]->begun->opened->secret.data, sizeof s.secret);
-    }
+    (void)message_begun(reply, &s.session, s.secret);
     coord__v1__session_reply__free_unpacked(reply, NULL);
     return s;
 }
@@ -269,19 +249,13 @@ void bench_write(struct bench *b, uint64_t stream, uint64_t seq, Coord__V1__Writ
 int bench_put(struct bench *b, struct bench_session *s, uint64_t seq, const char *path,
               const char *content)
 {
-    Coord__V1__Write write = COORD__V1__WRITE__INIT;
-    Coord__V1__Put put = COORD__V1__PUT__INIT;
+    struct message_put m;
     Coord__V1__SessionReply *reply;
     const Coord__V1__Answer *answer;
     int status = -1;
 
-    put.path = (char *)(uintptr_t)path;
-    put.content.data = (uint8_t *)(uintptr_t)content;
-    put.content.len = strlen(content);
-    put.create = 1;
-    write.op_case = COORD__V1__WRITE__OP_PUT;
-    write.put = &put;
-    bench_write(b, s->stream, seq, &write);
+    message_put_init(&m, path, content);
+    bench_write(b, s->stream, seq, &m.write);
     reply = bench_replies(b, s->stream);
     answer = bench_answered(reply, seq, false);
     if (answer != NULL)

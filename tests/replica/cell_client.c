@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libcoord/base/check.h"
+#include "tests/replica/message.h"
 
 enum { ANSWER_MS = 1000, TTL_MS = 2000, HAND_OVER_MS = 1500 };
 
@@ -27,25 +28,15 @@ void cell_send(struct cell *c, uint64_t stream, const ProtobufCMessage *m)
     struct replica_event e = {.kind = REPLICA_EVENT_STREAM_MESSAGE, .stream = stream};
     struct buffer bytes = BUFFER_INIT;
 
-    protobuf_c_message_pack(m, buffer_extend(&bytes, protobuf_c_message_get_packed_size(m)));
+    message_pack(m, &bytes);
     e.bytes = buffer_slice(&bytes);
     cell_step(c, c->streams[stream].member, &e);
     buffer_release(&bytes);
 }
 
-static void *taken(struct cell *c, uint64_t stream, const ProtobufCMessageDescriptor *type)
-{
-    struct buffer *out = &c->streams[stream].out;
-    void *m = protobuf_c_message_unpack(type, NULL, out->length, out->data);
-
-    CHECK(m != NULL);
-    buffer_clear(out);
-    return m;
-}
-
 Coord__V1__SessionReply *cell_replies(struct cell *c, uint64_t stream)
 {
-    return taken(c, stream, &coord__v1__session_reply__descriptor);
+    return message_take(&c->streams[stream].out, &coord__v1__session_reply__descriptor);
 }
 
 static void wait_for(struct cell *c, uint64_t stream, int ms)
@@ -60,20 +51,12 @@ static void wait_for(struct cell *c, uint64_t stream, int ms)
 static int begin(struct cell *c, struct cell_session *s, const Coord__V1__SessionRequest *request)
 {
     Coord__V1__SessionReply *reply;
-    int status = -1;
+    int status;
 
     cell_send(c, s->stream, &request->base);
     wait_for(c, s->stream, ANSWER_MS);
     reply = cell_replies(c, s->stream);
-    if (reply->n_items > 0 && reply->items[0]->kind_case == COORD__V1__ITEM__KIND_BEGUN) {
-        const Coord__V1__Answer *begun = reply->items[0]->begun;
-
-        status = (int)begun->status;
-        if (begun->body_case == COORD__V1__ANSWER__BODY_OPENED) {
-            s->session = begun->opened->session;
-            memcpy(s->secret, begun->opened->secret.data, sizeof s->secret);
-        }
-    }
+    status = message_begun(reply, &s->session, s->secret);
     coord__v1__session_reply__free_unpacked(reply, NULL);
     return status;
 }
@@ -81,17 +64,10 @@ static int begin(struct cell *c, struct cell_session *s, const Coord__V1__Sessio
 struct cell_session cell_session(struct cell *c, int i, uint8_t nonce)
 {
     struct cell_session s = {.stream = cell_open(c, i, REPLICA_STREAM_SESSION)};
-    Coord__V1__SessionRequest request = COORD__V1__SESSION_REQUEST__INIT;
-    Coord__V1__Open open = COORD__V1__OPEN__INIT;
-    uint8_t bytes[16];
+    struct message_open m;
 
-    memset(bytes, nonce, sizeof bytes);
-    open.nonce.data = bytes;
-    open.nonce.len = sizeof bytes;
-    open.ttl_ms = TTL_MS;
-    request.begin_case = COORD__V1__SESSION_REQUEST__BEGIN_OPEN;
-    request.open = &open;
-    CHECK(begin(c, &s, &request) == (int)COORD__V1__STATUS__OK);
+    message_open_init(&m, nonce, TTL_MS);
+    CHECK(begin(c, &s, &m.request) == (int)COORD__V1__STATUS__OK);
     return s;
 }
 
@@ -124,7 +100,7 @@ int cell_beat(struct cell *c, int i, const struct cell_session *s, int ms, int *
     m.n_beats = 1;
     cell_send(c, stream, &m.base);
     wait_for(c, stream, ms);
-    reply = taken(c, stream, &coord__v1__keep_alive_reply__descriptor);
+    reply = message_take(&c->streams[stream].out, &coord__v1__keep_alive_reply__descriptor);
     count = (int)reply->n_answers;
     *ret_status = count > 0 ? (int)reply->answers[0]->status : -1;
     coord__v1__keep_alive_reply__free_unpacked(reply, NULL);
@@ -136,19 +112,10 @@ int cell_beat(struct cell *c, int i, const struct cell_session *s, int ms, int *
 uint64_t cell_put(struct cell *c, int i, const char *path, const char *content)
 {
     uint64_t stream = cell_open(c, i, REPLICA_STREAM_EXECUTE);
-    Coord__V1__ExecuteRequest m = COORD__V1__EXECUTE_REQUEST__INIT;
-    Coord__V1__Write write = COORD__V1__WRITE__INIT;
-    Coord__V1__Put put = COORD__V1__PUT__INIT;
+    struct message_execute_put m;
 
-    put.path = (char *)(uintptr_t)path;
-    put.content.data = (uint8_t *)(uintptr_t)content;
-    put.content.len = strlen(content);
-    put.create = 1;
-    write.op_case = COORD__V1__WRITE__OP_PUT;
-    write.put = &put;
-    m.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_WRITE;
-    m.write = &write;
-    cell_send(c, stream, &m.base);
+    message_execute_put_init(&m, path, content);
+    cell_send(c, stream, &m.request.base);
     return stream;
 }
 
@@ -159,7 +126,7 @@ int cell_put_answer(struct cell *c, uint64_t stream)
 
     if (c->streams[stream].out.length == 0)
         return -1;
-    answer = taken(c, stream, &coord__v1__answer__descriptor);
+    answer = message_take(&c->streams[stream].out, &coord__v1__answer__descriptor);
     status = (int)answer->status;
     coord__v1__answer__free_unpacked(answer, NULL);
     return status;
@@ -192,7 +159,7 @@ const char *cell_get(struct cell *c, int i, const char *path, int ms)
     content[0] = '\0';
     if (c->streams[stream].out.length == 0)
         return content;
-    answer = taken(c, stream, &coord__v1__answer__descriptor);
+    answer = message_take(&c->streams[stream].out, &coord__v1__answer__descriptor);
     if (answer->body_case == COORD__V1__ANSWER__BODY_CONTENT) {
         CHECK(answer->content->data.len < sizeof content);
         memcpy(content, answer->content->data.data, answer->content->data.len);
@@ -207,19 +174,13 @@ void cell_change(struct cell *c, const struct cell_session *s, uint64_t *seq, in
     for (int i = 0; i < count; i++) {
         Coord__V1__SessionRequest m = COORD__V1__SESSION_REQUEST__INIT;
         Coord__V1__Request request = COORD__V1__REQUEST__INIT, *requests[1] = {&request};
-        Coord__V1__Write write = COORD__V1__WRITE__INIT;
-        Coord__V1__Put put = COORD__V1__PUT__INIT;
+        struct message_put put;
         char path[32];
 
         (void)snprintf(path, sizeof path, "/n%llu", (unsigned long long)(*seq % 100));
-        put.path = path;
-        put.create = 1;
-        put.content.data = (uint8_t *)path;
-        put.content.len = strlen(path);
-        write.op_case = COORD__V1__WRITE__OP_PUT;
-        write.put = &put;
+        message_put_init(&put, path, path);
         request.kind_case = COORD__V1__REQUEST__KIND_WRITE;
-        request.write = &write;
+        request.write = &put.write;
         request.seq = ++*seq;
         m.lowest = *seq;
         m.requests = requests;

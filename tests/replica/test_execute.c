@@ -5,6 +5,7 @@
 #include "coordd/state/state.h"
 #include "libcoord/base/units.h"
 #include "tests/replica/bench.h"
+#include "tests/replica/message.h"
 #include "tests/support/runner.h"
 
 enum { LONG_MS = 60000 };
@@ -17,17 +18,10 @@ static uint64_t revision_of(const struct bench *b)
 static uint64_t put(struct bench *b, const char *path)
 {
     uint64_t stream = bench_open(b, REPLICA_STREAM_EXECUTE);
-    Coord__V1__ExecuteRequest m = COORD__V1__EXECUTE_REQUEST__INIT;
-    Coord__V1__Write write = COORD__V1__WRITE__INIT;
-    Coord__V1__Put op = COORD__V1__PUT__INIT;
+    struct message_execute_put m;
 
-    op.path = (char *)(uintptr_t)path;
-    op.create = 1;
-    write.op_case = COORD__V1__WRITE__OP_PUT;
-    write.put = &op;
-    m.request_case = COORD__V1__EXECUTE_REQUEST__REQUEST_WRITE;
-    m.write = &write;
-    bench_send(b, stream, &m.base);
+    message_execute_put_init(&m, path, "");
+    bench_send(b, stream, &m.request.base);
     return stream;
 }
 
