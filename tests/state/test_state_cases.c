@@ -15,19 +15,25 @@ static const int EXPIRED = COORD__V1__STATUS__EXPIRED;
 
 /* ---- locks ---- */
 
+/* One session holds /l, and another one waits for it. */
+static void init_line(struct lab *l, uint64_t *ret_holder, uint64_t *ret_waiter)
+{
+    lab_init(l);
+    *ret_holder = lab_open(l, 1);
+    *ret_waiter = lab_open(l, 2);
+    CU_ASSERT_EQUAL(lab_create(l, 0, "/l", ""), OK);
+    CU_ASSERT_EQUAL(lab_acquire(l, *ret_holder, 1, "/l"), OK);
+    CU_ASSERT_EQUAL(lab_acquire(l, *ret_waiter, 1, "/l"), LAB_WAITS);
+}
+
 static void test_case_03__who_expired_in_line_is_granted_nothing(void)
 {
     struct lab l;
     uint64_t holder, gone, next, asked_gone, asked_next;
 
-    lab_init(&l);
-    holder = lab_open(&l, 1);
-    gone = lab_open(&l, 2);
-    next = lab_open(&l, 3);
-    CU_ASSERT_EQUAL(lab_create(&l, 0, "/l", ""), OK);
-    CU_ASSERT_EQUAL(lab_acquire(&l, holder, 1, "/l"), OK);
-    CU_ASSERT_EQUAL(lab_acquire(&l, gone, 1, "/l"), LAB_WAITS);
+    init_line(&l, &holder, &gone);
     asked_gone = l.seq[gone];
+    next = lab_open(&l, 3);
     CU_ASSERT_EQUAL(lab_acquire(&l, next, 1, "/l"), LAB_WAITS);
     asked_next = l.seq[next];
     CU_ASSERT_EQUAL(lab_expire(&l, gone, 0), OK);
@@ -47,12 +53,7 @@ static void test_case_03__a_lock_is_not_passed_on_through_the_dead(void)
     struct lab l;
     uint64_t holder, gone;
 
-    lab_init(&l);
-    holder = lab_open(&l, 1);
-    gone = lab_open(&l, 2);
-    CU_ASSERT_EQUAL(lab_create(&l, 0, "/l", ""), OK);
-    CU_ASSERT_EQUAL(lab_acquire(&l, holder, 1, "/l"), OK);
-    CU_ASSERT_EQUAL(lab_acquire(&l, gone, 1, "/l"), LAB_WAITS);
+    init_line(&l, &holder, &gone);
     CU_ASSERT_EQUAL(lab_kill(&l, 0, gone), OK);
     CU_ASSERT_EQUAL(lab_expire(&l, holder, 0), OK);
     CU_ASSERT_EQUAL(lab_answered(&l, gone, l.seq[gone]), LAB_WAITS);
@@ -143,26 +144,17 @@ static void test_case_15__ephemeral_nodes_end_once_and_all(void)
 
 /* ---- what only rises ---- */
 
-static uint64_t generation_of(const struct lab *l, const char *path)
+/* Those of its content and of its lock; each is higher than it was. */
+static void check_risen(const struct lab *l, const char *path, uint64_t *content, uint64_t *lock)
 {
     Coord__V1__Stat *stat = lab_stat(l, path);
-    uint64_t generation;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(stat);
-    generation = stat->content_generation;
+    CU_ASSERT_TRUE(stat->content_generation > *content);
+    CU_ASSERT_TRUE(stat->lock_generation > *lock);
+    *content = stat->content_generation;
+    *lock = stat->lock_generation;
     coord__v1__stat__free_unpacked(stat, NULL);
-    return generation;
-}
-
-static uint64_t lock_generation_of(const struct lab *l, const char *path)
-{
-    Coord__V1__Stat *stat = lab_stat(l, path);
-    uint64_t generation;
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(stat);
-    generation = stat->lock_generation;
-    coord__v1__stat__free_unpacked(stat, NULL);
-    return generation;
 }
 
 /* A state that goes on from what was saved counts on from there: also for a node that
@@ -181,10 +173,7 @@ static void test_case_24__no_number_goes_back_behind_a_saved_state(void)
         CU_ASSERT_EQUAL(lab_put(&l, s, "/n", "y"), OK);
         CU_ASSERT_EQUAL(lab_acquire(&l, s, 1, "/n"), OK);
         CU_ASSERT_TRUE(state_revision(l.state) > before);
-        CU_ASSERT_TRUE(generation_of(&l, "/n") > highest);
-        CU_ASSERT_TRUE(lock_generation_of(&l, "/n") > lock_highest);
-        highest = generation_of(&l, "/n");
-        lock_highest = lock_generation_of(&l, "/n");
+        check_risen(&l, "/n", &highest, &lock_highest);
         CU_ASSERT_EQUAL(lab_release_lock(&l, s, 1, "/n"), OK);
         CU_ASSERT_EQUAL(lab_delete(&l, s, "/n"), OK);
         before = state_revision(l.state);
