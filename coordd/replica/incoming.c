@@ -49,7 +49,7 @@ static void attach(struct replica *r, struct client_stream *s, const Coord__V1__
 }
 
 static void request(struct replica *r, struct client_stream *s, const Coord__V1__Request *q,
-                    uint64_t lowest)
+                    uint64_t lowest, uint64_t round)
 {
     switch (q->kind_case) {
     case COORD__V1__REQUEST__KIND_WRITE:
@@ -58,7 +58,7 @@ static void request(struct replica *r, struct client_stream *s, const Coord__V1_
     case COORD__V1__REQUEST__KIND_READ:
     case COORD__V1__REQUEST__KIND_WATCH:
     case COORD__V1__REQUEST__KIND_UNWATCH:
-        requests_look(r, s, q);
+        requests_look(r, s, q, round);
         break;
     default:
         streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "request: has no kind");
@@ -85,6 +85,15 @@ static void *unpack(struct replica *r, struct client_stream *s,
     return m;
 }
 
+/* The session is attached, and what came right behind that still waits for its round. */
+static void throttle(struct replica *r, struct client_stream *s, const Coord__V1__SessionRequest *m)
+{
+    for (size_t i = 0; i < m->n_requests && !s->closing; i++)
+        streams_answer_status(r, s, m->requests[i]->seq,
+                              m->requests[i]->kind_case != COORD__V1__REQUEST__KIND_WRITE,
+                              COORD__V1__STATUS__THROTTLED, "too many requests are waiting");
+}
+
 /* Who is not to trust its clock may not say of a session that it lives, or does not,
  * before a round has come back; what follows on the stream waits behind that. */
 static bool attach_waits(struct replica *r, struct client_stream *s,
@@ -95,15 +104,17 @@ static bool attach_waits(struct replica *r, struct client_stream *s,
     if (!r->config.distrusts_clocks || (!attaches && s->messages_parked == 0))
         return false;
     s->begun = true;
-    if (parked_may(s, bytes.length))
+    if (parked_may_message(s, bytes.length))
         parked_add(r, s, PARKED_MESSAGE, 0, parked_want_round(r), bytes);
+    else if (s->session != 0)
+        throttle(r, s, m);
     else
         streams_end(r, s, STREAM_STATUS_RESOURCE_EXHAUSTED, "too many requests are waiting");
     return true;
 }
 
 void incoming_session(struct replica *r, struct client_stream *s, struct slice bytes,
-                      bool confirmed)
+                      uint64_t round)
 {
     Coord__V1__SessionRequest *m = unpack(r, s, &coord__v1__session_request__descriptor, bytes);
     bool begins;
@@ -115,24 +126,24 @@ void incoming_session(struct replica *r, struct client_stream *s, struct slice b
         return;
     }
     begins = m->begin_case != COORD__V1__SESSION_REQUEST__BEGIN__NOT_SET;
-    if (!confirmed && begins == s->begun) {
+    if (round == 0 && begins == s->begun) {
         streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT,
                     "begin: open or attach belongs into the first message, and only there");
         return;
     }
-    if (!confirmed && attach_waits(r, s, m, bytes))
+    if (round == 0 && attach_waits(r, s, m, bytes))
         return;
     s->begun = true;
     if (m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_OPEN)
         requests_open(r, s, m->open);
     else if (m->begin_case == COORD__V1__SESSION_REQUEST__BEGIN_ATTACH)
-        attach(r, s, m->attach, confirmed);
+        attach(r, s, m->attach, round != 0);
     if (m->n_requests > 0 && s->session == 0) {
         streams_end(r, s, STREAM_STATUS_INVALID_ARGUMENT, "requests: the session is not open yet");
         return;
     }
     for (size_t i = 0; i < m->n_requests && !s->closing; i++)
-        request(r, s, m->requests[i], m->lowest);
+        request(r, s, m->requests[i], m->lowest, round);
 }
 
 /* What was taken by force stops the answers that renew, so that the holder's
@@ -206,7 +217,7 @@ void incoming_message(struct replica *r, const struct replica_event *e)
     if (s == NULL || s->closing || (r->handing_over && s->kind != REPLICA_STREAM_EXECUTE))
         return; /* while leadership is handed over: the stream ends soon, all comes again */
     if (s->kind == REPLICA_STREAM_SESSION)
-        incoming_session(r, s, e->bytes, false);
+        incoming_session(r, s, e->bytes, 0);
     else if (s->kind == REPLICA_STREAM_KEEPALIVE)
         incoming_beats(r, s, e->bytes, false);
     else if (s->begun)

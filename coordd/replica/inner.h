@@ -32,11 +32,15 @@
 #include "libcoord/base/units.h"
 
 enum {
-    ARENA_BYTES_MAX = 64 * 1024 * 1024,    /* of one message, decoded */
-    PRINCIPAL_BYTES_MAX = 255,             /* longer ones are cut */
-    STREAM_WATCHES_MAX = 4096,             /* beyond it QUOTA */
-    STREAM_PARKED_MAX = 4096,              /* requests that wait; beyond it THROTTLED */
-    STREAM_PARKED_BYTES_MAX = 1024 * 1024, /* of them; beyond it THROTTLED */
+    ARENA_BYTES_MAX = 64 * 1024 * 1024,            /* of one message, decoded */
+    PRINCIPAL_BYTES_MAX = 255,                     /* longer ones are cut */
+    STREAM_WATCHES_MAX = 4096,                     /* beyond it QUOTA */
+    STREAM_PARKED_MAX = 4096,                      /* requests that wait; beyond it THROTTLED */
+    STREAM_PARKED_BYTES_MAX = 1024 * 1024,         /* of them; beyond it THROTTLED */
+    WATCH_BYTES_MAX = STATE_PATH_BYTES_HARD + 128, /* of the asking for one, about */
+    /* Of messages that wait with an Attach or behind it: room for the asking for every
+     * watch that a session may have, which a client sends right behind. */
+    STREAM_ATTACH_BYTES_MAX = STREAM_WATCHES_MAX * WATCH_BYTES_MAX,
     /* Sent on a stream in one step; beyond it the stream ends. */
     STREAM_STEP_BYTES_MAX = 8 * 1024 * 1024,
     KEEPALIVE_BEATS_MAX = 8192,  /* in one message; more end the stream */
@@ -71,7 +75,8 @@ struct client_stream {
     uint32_t parked_count;
     uint32_t watches_parked;  /* among them: answers to writes go behind them */
     uint32_t messages_parked; /* among them: an Attach, and what came behind it */
-    size_t parked_bytes;
+    size_t parked_bytes;      /* without the messages' */
+    size_t messages_bytes;
     uint64_t step; /* the last in which something was sent, and how much */
     size_t step_bytes;
     uint64_t last_event_revision; /* of the item queued last, 0: no event */
@@ -232,8 +237,10 @@ void streams_free_all(struct replica *r);
 void requests_open(struct replica *r, struct client_stream *s, const Coord__V1__Open *open);
 void requests_write(struct replica *r, struct client_stream *s, uint64_t seq, uint64_t lowest,
                     const Coord__V1__Write *write);
-/* A Request that is no write: served now, or parked. */
-void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q);
+/* A Request that is no write: served now, or parked. `round`: the answered one that was
+ * asked for when it came, 0: none. */
+void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q,
+                   uint64_t round);
 void requests_execute(struct replica *r, struct client_stream *s,
                       const Coord__V1__ExecuteRequest *m);
 /* The same, when nothing is to be waited for any more. */
@@ -242,13 +249,15 @@ void requests_expire(struct replica *r, uint64_t session);
 
 /* incoming.c */
 void incoming_message(struct replica *r, const struct replica_event *e);
-/* `confirmed`: it has waited for what it had to wait for. */
+/* `round`: the answered one for which it has waited, 0: it has just come. */
 void incoming_session(struct replica *r, struct client_stream *s, struct slice bytes,
-                      bool confirmed);
+                      uint64_t round);
+/* `confirmed`: it has waited for what it had to wait for. */
 void incoming_beats(struct replica *r, struct client_stream *s, struct slice bytes, bool confirmed);
 
 /* parked.c */
 bool parked_may(const struct client_stream *s, size_t length);
+bool parked_may_message(const struct client_stream *s, size_t length);
 void parked_add(struct replica *r, struct client_stream *s, enum parked_kind kind,
                 uint64_t wait_slot, uint64_t wait_round, struct slice bytes);
 /* The answer to a write: now, or behind what it must not overtake. */

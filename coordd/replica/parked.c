@@ -10,8 +10,19 @@
 
 bool parked_may(const struct client_stream *s, size_t length)
 {
-    return s->parked_count < STREAM_PARKED_MAX &&
+    return s->parked_count - s->messages_parked < STREAM_PARKED_MAX &&
            s->parked_bytes + length <= STREAM_PARKED_BYTES_MAX;
+}
+
+bool parked_may_message(const struct client_stream *s, size_t length)
+{
+    return s->messages_parked < STREAM_PARKED_MAX &&
+           s->messages_bytes + length <= STREAM_ATTACH_BYTES_MAX;
+}
+
+static size_t *bytes_of(struct client_stream *s, enum parked_kind kind)
+{
+    return kind == PARKED_MESSAGE ? &s->messages_bytes : &s->parked_bytes;
 }
 
 static struct parked *park(struct replica *r, struct client_stream *s, enum parked_kind kind,
@@ -27,7 +38,7 @@ static struct parked *park(struct replica *r, struct client_stream *s, enum park
     s->parked_count++;
     s->watches_parked += kind == PARKED_WATCH;
     s->messages_parked += kind == PARKED_MESSAGE;
-    s->parked_bytes += bytes.length;
+    *bytes_of(s, kind) += bytes.length;
     list_remove(&s->waiting);
     list_append(&r->waiting, &s->waiting);
     return p;
@@ -54,24 +65,28 @@ void parked_answer(struct replica *r, struct client_stream *s, uint64_t seq, str
         park(r, s, PARKED_ANSWER, encoded)->seq = seq;
 }
 
-static void drop(struct client_stream *s, struct parked *p)
+/* It is the caller's from now on. */
+static void take(struct client_stream *s, struct parked *p)
 {
     s->parked_count--;
     s->watches_parked -= p->kind == PARKED_WATCH;
     s->messages_parked -= p->kind == PARKED_MESSAGE;
-    s->parked_bytes -= p->length;
+    *bytes_of(s, p->kind) -= p->length;
     list_remove(&p->place);
     if (s->parked_count == 0 && s->due_count == 0)
         list_remove(&s->waiting);
-    free(p);
 }
 
 void parked_drop_all(struct client_stream *s)
 {
     struct list *at;
 
-    while ((at = list_first(&s->parked)) != NULL)
-        drop(s, container_of(at, struct parked, place));
+    while ((at = list_first(&s->parked)) != NULL) {
+        struct parked *p = container_of(at, struct parked, place);
+
+        take(s, p);
+        free(p);
+    }
 }
 
 /* ---- rounds ---- */
@@ -126,7 +141,7 @@ static void unpark(struct replica *r, struct client_stream *s, const struct park
     if (s->kind == REPLICA_STREAM_KEEPALIVE) {
         incoming_beats(r, s, bytes, true);
     } else if (p->kind == PARKED_MESSAGE) {
-        incoming_session(r, s, bytes, true);
+        incoming_session(r, s, bytes, p->wait_round);
     } else {
         q = coord__v1__request__unpack(&allocator, bytes.length, bytes.data);
         CHECK(q != NULL); /* it was packed here */
@@ -150,15 +165,15 @@ static void unpark_stream(struct replica *r, struct client_stream *s)
     while ((at = list_first(&s->parked)) != NULL && !s->closing) {
         struct parked *p = container_of(at, struct parked, place);
 
-        if (p->kind == PARKED_ANSWER) {
+        if (p->kind != PARKED_ANSWER &&
+            (!parked_ready(r, s, p->wait_slot, p->wait_round) || comes_too_late(r, s, p)))
+            break;
+        take(s, p); /* first: what is in it may have to wait again, and needs the room */
+        if (p->kind == PARKED_ANSWER)
             streams_answer(r, s, p->seq, false, slice_of(p->bytes, p->length));
-        } else {
-            if (!parked_ready(r, s, p->wait_slot, p->wait_round) || comes_too_late(r, s, p))
-                break;
+        else
             unpark(r, s, p);
-        }
-        if (!s->closing) /* ending a stream drops what it had parked */
-            drop(s, p);
+        free(p);
     }
     catch_up_due(r, s);
 }

@@ -220,7 +220,8 @@ void requests_look_now(struct replica *r, struct client_stream *s, const Coord__
         watches_remove(r, s, q->unwatch->id);
 }
 
-void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q)
+void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__Request *q,
+                   uint64_t round)
 {
     struct buffer packed = BUFFER_INIT;
     Coord__V1__Freshness freshness = q->kind_case == COORD__V1__REQUEST__KIND_READ
@@ -247,8 +248,9 @@ void requests_look(struct replica *r, struct client_stream *s, const Coord__V1__
     if (freshness == COORD__V1__FRESHNESS__LEASE && r->config.distrusts_clocks)
         freshness = COORD__V1__FRESHNESS__QUORUM;
     if (freshness == COORD__V1__FRESHNESS__QUORUM)
-        wait_round = parked_want_round(r);
-    if (wait_round == 0 && s->parked_count == 0 && parked_ready(r, s, s->last_slot, 0)) {
+        wait_round = round != 0 ? round : parked_want_round(r);
+    if (wait_round == round && s->parked_count == s->messages_parked &&
+        parked_ready(r, s, s->last_slot, wait_round)) {
         requests_look_now(r, s, q);
         return;
     }
@@ -278,7 +280,7 @@ void requests_execute(struct replica *r, struct client_stream *s,
 
         q.kind_case = COORD__V1__REQUEST__KIND_READ;
         q.read = m->read;
-        requests_look(r, s, &q);
+        requests_look(r, s, &q, 0);
     } else if (m->request_case == COORD__V1__EXECUTE_REQUEST__REQUEST__NOT_SET) {
         streams_answer_status(r, s, 0, true, COORD__V1__STATUS__INVALID, "request: has no kind");
     } else if (!r->leading || r->handing_over) {

@@ -89,6 +89,7 @@ struct cell_session {
 struct cell_session cell_session(struct cell *c, int i, uint8_t nonce);
 /* Comes back with it at another member: the status of the answer, -1 if none came. */
 int cell_attach(struct cell *c, int i, struct cell_session *s);
+void cell_send_attach(struct cell *c, int i, struct cell_session *s); /* ... waiting for nothing */
 /* The number of answers to one KeepAlive within `ms`; their status. */
 int cell_beat(struct cell *c, int i, const struct cell_session *s, int ms, int *ret_status);
 /* Sends a put without a session, and waits for nothing: the stream. */

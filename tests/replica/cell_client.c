@@ -48,12 +48,11 @@ static void wait_for(struct cell *c, uint64_t stream, int ms)
 /* ---- sessions ---- */
 
 /* What the stream begins with; its status, -1 if it is no answer. */
-static int begin(struct cell *c, struct cell_session *s, const Coord__V1__SessionRequest *request)
+static int begun(struct cell *c, struct cell_session *s)
 {
     Coord__V1__SessionReply *reply;
     int status;
 
-    cell_send(c, s->stream, &request->base);
     wait_for(c, s->stream, ANSWER_MS);
     reply = cell_replies(c, s->stream);
     status = message_begun(reply, &s->session, s->secret);
@@ -67,11 +66,12 @@ struct cell_session cell_session(struct cell *c, int i, uint8_t nonce)
     struct message_open m;
 
     message_open_init(&m, nonce, TTL_MS);
-    CHECK(begin(c, &s, &m.request) == (int)COORD__V1__STATUS__OK);
+    cell_send(c, s.stream, &m.request.base);
+    CHECK(begun(c, &s) == (int)COORD__V1__STATUS__OK);
     return s;
 }
 
-int cell_attach(struct cell *c, int i, struct cell_session *s)
+void cell_send_attach(struct cell *c, int i, struct cell_session *s)
 {
     Coord__V1__SessionRequest request = COORD__V1__SESSION_REQUEST__INIT;
     Coord__V1__Attach attach = COORD__V1__ATTACH__INIT;
@@ -82,7 +82,13 @@ int cell_attach(struct cell *c, int i, struct cell_session *s)
     request.begin_case = COORD__V1__SESSION_REQUEST__BEGIN_ATTACH;
     request.attach = &attach;
     s->stream = cell_open(c, i, REPLICA_STREAM_SESSION);
-    return begin(c, s, &request);
+    cell_send(c, s->stream, &request.base);
+}
+
+int cell_attach(struct cell *c, int i, struct cell_session *s)
+{
+    cell_send_attach(c, i, s);
+    return begun(c, s);
 }
 
 int cell_beat(struct cell *c, int i, const struct cell_session *s, int ms, int *ret_status)

@@ -1,6 +1,8 @@
 /* test_rounds.c - a leader that is not to trust its clock, with a lease that lasts: what
  * it says to a session that comes back waits for a round. */
 #include <CUnit/CUnit.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "tests/replica/cell.h"
 #include "tests/support/runner.h"
@@ -9,6 +11,7 @@
 enum { LEASE_MS = 3000, ROUND_MS = 600, HAND_OVER_MS = 1500 };
 
 static const int OK = COORD__V1__STATUS__OK;
+static const int NO_NODE = COORD__V1__STATUS__NO_NODE, THROTTLED = COORD__V1__STATUS__THROTTLED;
 
 static struct cell *started(bool distrusts)
 {
@@ -93,11 +96,113 @@ static void test_rounds__who_hands_over_renews_nothing_that_waited_for_a_round(v
     cell_free(c);
 }
 
+/* As many of the longest names as a session may watch, behind an Attach that waits: as
+ * its client asks for them, in messages of less than one MiB. */
+enum { WATCHES = 4096, MESSAGES = 5, PART_BYTES = 250, PARTS = 4, NAME_BYTES = 1025 };
+
+static void name(char path[NAME_BYTES], int number)
+{
+    memset(path, 'a', NAME_BYTES);
+    for (int i = 0; i <= PARTS; i++)
+        path[i * PART_BYTES] = '/';
+    (void)snprintf(path + PARTS * PART_BYTES, NAME_BYTES - PARTS * PART_BYTES, "/%d", number);
+}
+
+static void send_watches(struct cell *c, const struct cell_session *s, int first, int end)
+{
+    static Coord__V1__Request requests[WATCHES], *pointers[WATCHES];
+    static Coord__V1__Watch watches[WATCHES];
+    static char paths[WATCHES][NAME_BYTES];
+    Coord__V1__SessionRequest m = COORD__V1__SESSION_REQUEST__INIT;
+
+    for (int i = first; i < end; i++) {
+        name(paths[i], i);
+        coord__v1__watch__init(&watches[i]);
+        watches[i].id = (uint64_t)i + 1;
+        watches[i].path = paths[i];
+        watches[i].content = 1;
+        watches[i].known_revision = 1;
+        coord__v1__request__init(&requests[i]);
+        requests[i].kind_case = COORD__V1__REQUEST__KIND_WATCH;
+        requests[i].watch = &watches[i];
+        requests[i].seq = (uint64_t)i + 1;
+        pointers[i] = &requests[i];
+    }
+    m.requests = pointers + first;
+    m.n_requests = (size_t)(end - first);
+    cell_send(c, s->stream, &m.base);
+}
+
+static void send_all_watches(struct cell *c, const struct cell_session *s)
+{
+    for (int i = 0; i < MESSAGES; i++)
+        send_watches(c, s, i * WATCHES / MESSAGES, (i + 1) * WATCHES / MESSAGES);
+}
+
+/* How many were answered so; all have an answer by then. */
+static int watches_answered(struct cell *c, const struct cell_session *s, int all, int status)
+{
+    int answers = 0, so = 0;
+
+    for (int t = 0; t < ROUND_MS && answers < all; t++) {
+        Coord__V1__SessionReply *reply = cell_replies(c, s->stream);
+
+        for (size_t i = 0; i < reply->n_items; i++) {
+            const Coord__V1__Item *item = reply->items[i];
+
+            if (item->kind_case != COORD__V1__ITEM__KIND_ANSWERED)
+                continue;
+            answers++;
+            so += (int)item->answered->answer->status == status;
+        }
+        coord__v1__session_reply__free_unpacked(reply, NULL);
+        cell_run(c, 1);
+    }
+    CU_ASSERT_EQUAL(answers, all);
+    return so;
+}
+
+static void test_rounds__a_session_comes_back_with_all_the_watches_it_may_have(void)
+{
+    struct cell *c = started(true);
+    int leader = cell_leader(c);
+    struct cell_session s = cell_session(c, leader, 1);
+
+    c->members[leader].cut = true;
+    CU_ASSERT_EQUAL(cell_attach(c, leader, &s), -1);
+    send_all_watches(c, &s);
+    CU_ASSERT_FALSE(c->streams[s.stream].closed);
+    c->members[leader].cut = false;
+    CU_ASSERT_EQUAL(watches_answered(c, &s, WATCHES, NO_NODE), WATCHES);
+    cell_free(c);
+}
+
+/* It is attached, and what it sent right behind waits for a second round. */
+static void test_rounds__who_sends_more_than_may_wait_is_to_ask_again(void)
+{
+    struct cell *c = started(true);
+    int leader = cell_leader(c);
+    struct cell_session s = cell_session(c, leader, 1);
+
+    cell_send_attach(c, leader, &s);
+    send_all_watches(c, &s);
+    for (int t = 0; t < ROUND_MS && c->streams[s.stream].out.length == 0; t++)
+        cell_run(c, 1);
+    c->members[leader].cut = true;
+    CU_ASSERT_EQUAL(watches_answered(c, &s, 0, NO_NODE), 0);
+    send_watches(c, &s, 0, WATCHES / MESSAGES);
+    CU_ASSERT_EQUAL(watches_answered(c, &s, WATCHES / MESSAGES, THROTTLED), WATCHES / MESSAGES);
+    CU_ASSERT_FALSE(c->streams[s.stream].closed);
+    cell_free(c);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_rounds__under_a_lease_a_session_comes_back_at_once),
         TEST(test_rounds__without_trust_in_clocks_a_session_comes_back_with_a_round),
+        TEST(test_rounds__a_session_comes_back_with_all_the_watches_it_may_have),
+        TEST(test_rounds__who_sends_more_than_may_wait_is_to_ask_again),
         TEST(test_rounds__who_hands_over_renews_nothing_that_waited_for_a_round),
     };
 
