@@ -31,10 +31,7 @@
 #include "libcoord/base/check.h"
 #include "libcoord/base/hash.h"
 #include "libcoord/base/prng.h"
-
-struct set_hash {
-    uint64_t a, b;
-};
+#include "tests/history/search_memo.h"
 
 /* An invocation or return in the list of those that must be put and are not yet. */
 struct end {
@@ -59,15 +56,14 @@ struct searcher {
     const struct search_object *object;
     struct search_op *ops; /* those that must be put first, by invocation; then the others */
     uint32_t count, must;
-    struct end *ends;       /* owned; from 1 */
-    uint32_t *ends_of;      /* owned; of each that must be: its invocation's end */
-    uint32_t *return_of;    /* owned */
-    bool *taken;            /* owned; of those that need not be */
-    uint32_t *waiting;      /* owned; by id: how many that must be put and are not yet need it */
-    struct set_hash *names; /* owned; of each op */
-    struct set_hash set;
-    struct set_hash *memo; /* owned; open addressing; {0, 0}: free */
-    size_t memo_count, memo_capacity;
+    struct end *ends;          /* owned; from 1 */
+    uint32_t *ends_of;         /* owned; of each that must be: its invocation's end */
+    uint32_t *return_of;       /* owned */
+    bool *taken;               /* owned; of those that need not be */
+    uint32_t *waiting;         /* owned; by id: how many that must be put and are not yet need it */
+    struct search_name *names; /* owned; of each op */
+    struct search_name set;
+    struct search_memo memo;
     struct frame *frames; /* owned */
     uint32_t depth, put, best;
     struct search_outcome *out;
@@ -152,31 +148,6 @@ static void give_back(struct searcher *s, uint32_t op)
 
 /* ---- the memo ---- */
 
-static bool is_same(struct set_hash x, struct set_hash y)
-{
-    return x.a == y.a && x.b == y.b;
-}
-
-static struct set_hash *slot_of(struct set_hash *memo, size_t capacity, struct set_hash key)
-{
-    size_t at = key.a & (capacity - 1);
-    while ((memo[at].a | memo[at].b) != 0 && !is_same(memo[at], key))
-        at = (at + 1) & (capacity - 1);
-    return &memo[at];
-}
-
-static void grow_memo(struct searcher *s)
-{
-    size_t capacity = s->memo_capacity == 0 ? 256 : 2 * s->memo_capacity;
-    struct set_hash *memo = check_calloc(capacity, sizeof(memo[0]));
-    for (size_t i = 0; i < s->memo_capacity; i++)
-        if ((s->memo[i].a | s->memo[i].b) != 0)
-            *slot_of(memo, capacity, s->memo[i]) = s->memo[i];
-    free(s->memo);
-    s->memo = memo;
-    s->memo_capacity = capacity;
-}
-
 static struct slice bytes_of(const struct search_state *state)
 {
     return slice_of(state->bytes, sizeof(state->bytes));
@@ -185,25 +156,17 @@ static struct slice bytes_of(const struct search_state *state)
 /* False: it was there, or there is no room. */
 static bool remember(struct searcher *s, const struct frame *f)
 {
-    struct set_hash key = s->set;
+    struct search_name key = s->set;
     key.a ^= hash_bytes(1, bytes_of(&f->state));
     key.b ^= hash_bytes(2, bytes_of(&f->state));
     if (f->pending != 0) {
         key.a += hash_bytes(3 + f->pending, bytes_of(&f->earlier));
         key.b += hash_bytes(4 + f->pending, bytes_of(&f->earlier));
     }
-    if (2 * (s->memo_count + 1) > s->memo_capacity)
-        grow_memo(s);
-    struct set_hash *slot = slot_of(s->memo, s->memo_capacity, key);
-    if (is_same(*slot, key))
-        return false;
-    if (s->memo_count == HISTORY_SEARCH_MEMO_MAX) {
+    enum search_memo_result result = search_memo_add(&s->memo, key);
+    if (result == SEARCH_MEMO_FULL)
         s->out->result = SEARCH_GAVE_UP;
-        return false;
-    }
-    *slot = key;
-    s->memo_count++;
-    return true;
+    return result == SEARCH_MEMO_NEW;
 }
 
 /* ---- the search ---- */
@@ -410,7 +373,7 @@ void search(const struct search_object *o, struct search_op *ops, size_t count, 
     s.frames = check_calloc(count + 1, sizeof(s.frames[0]));
     prng_init(&random, 1);
     for (size_t i = 0; i < count; i++)
-        s.names[i] = (struct set_hash){prng_next(&random), prng_next(&random)};
+        s.names[i] = (struct search_name){prng_next(&random), prng_next(&random)};
     run(&s, steps_max);
     if (ret->result == SEARCH_NONE && o->crowded != NULL && *o->crowded)
         ret->result = SEARCH_GAVE_UP;
@@ -420,37 +383,6 @@ void search(const struct search_object *o, struct search_op *ops, size_t count, 
     free(s.taken);
     free(s.waiting);
     free(s.names);
-    free(s.memo);
+    search_memo_release(&s.memo);
     free(s.frames);
-}
-
-void search_judge(struct history_report *r, const struct search_object *o, struct search_op *ops,
-                  size_t count, const char *path, const char *what)
-{
-    struct search_outcome out;
-    char text[HISTORY_NAME_BYTES];
-    search(o, ops, count, r->search_steps_max, &out);
-    r->searched++;
-    r->judged[HISTORY_BY_SEARCH] += count;
-    r->search_steps += out.steps;
-    if (out.result == SEARCH_GAVE_UP && r->gave_up++ == 0)
-        snprintf(r->gave_up_on, sizeof(r->gave_up_on), "%.100s%s, %zu calls, got to %s", path, what,
-                 count, out.stuck == NULL ? "the last" : history_call_name(out.stuck->call, text));
-    if (out.result != SEARCH_NONE)
-        return;
-    history_anomaly(
-        r, HISTORY_BY_SEARCH,
-        "%.100s%s: no order of the calls fits what they told; as far as one goes, what "
-        "must be next and cannot is %s: %s%s%.64s",
-        path, what, out.stuck == NULL ? "nothing" : history_call_name(out.stuck->call, text),
-        out.stuck == NULL ? "" : err_name(out.stuck->call->error),
-        out.stuck != NULL && out.stuck->call->told.value != NULL ? ", value " : "",
-        out.stuck != NULL && out.stuck->call->told.value != NULL ? out.stuck->call->told.value
-                                                                 : "");
-}
-
-void history_search(const struct history *h, struct history_report *r)
-{
-    search_nodes(h, r);
-    search_locks(h, r);
 }

@@ -54,8 +54,4 @@ void search(const struct search_object *o, struct search_op *ops, size_t count, 
 void search_nodes(const struct history *h, struct history_report *r);
 void search_locks(const struct history *h, struct history_report *r);
 
-/* Makes the search, and tells what came of it. `what` is "" or " (lock)". */
-void search_judge(struct history_report *r, const struct search_object *o, struct search_op *ops,
-                  size_t count, const char *path, const char *what);
-
 #endif

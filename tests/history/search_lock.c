@@ -9,7 +9,7 @@
 
 #include "libcoord/base/check.h"
 #include "tests/history/facts.h"
-#include "tests/history/search.h"
+#include "tests/history/search_paths.h"
 
 enum what {
     WHAT_GRANT,
@@ -32,17 +32,11 @@ struct holders {
 };
 _Static_assert(sizeof(struct holders) <= SEARCH_STATE_BYTES, "the state has room for it");
 
-struct placed {
-    uint32_t path, grant;
-    struct search_op op;
-};
-
 struct locks {
     const struct history *history;
     struct grant *grants; /* owned; by path, then generation */
     size_t grants_count;
-    struct placed *list; /* owned */
-    size_t count, capacity;
+    struct search_paths paths;
     bool *forced;  /* owned; by string number of the path: somebody used force */
     bool *perhaps; /* likewise: an acquire of unknown outcome */
     bool crowded;  /* more hold it than there is room for */
@@ -197,14 +191,9 @@ static void gather_grants(struct locks *l)
 static void add(struct locks *l, const struct grant *g, const struct history_call *c,
                 enum what what, int64_t returned_ns)
 {
-    if (l->count == l->capacity) {
-        l->capacity = l->capacity == 0 ? 256 : 2 * l->capacity;
-        l->list = check_realloc(l->list, l->capacity * sizeof(l->list[0]));
-    }
-    l->list[l->count++] = (struct placed){
-        g->path,
-        (uint32_t)(g - l->grants),
-        {c->invoked_ns, returned_ns, c, what == WHAT_VALID || what == WHAT_STALE, what, 0, 0, g}};
+    bool reads = what == WHAT_VALID || what == WHAT_STALE;
+    search_paths_add(&l->paths, g->path,
+                     &(struct search_op){c->invoked_ns, returned_ns, c, reads, what, 0, 0, g});
 }
 
 static void add_check(struct locks *l, const struct history_call *c, const struct history_guard *s,
@@ -242,18 +231,6 @@ static void add_call(struct locks *l, const struct history_call *c)
     }
 }
 
-static int by_path(const void *left, const void *right)
-{
-    const struct placed *a = left, *b = right;
-    if (a->path != b->path)
-        return a->path < b->path ? -1 : 1;
-    if (a->op.call != b->op.call)
-        return a->op.call < b->op.call ? -1 : 1;
-    if (a->op.what != b->op.what)
-        return a->op.what < b->op.what ? -1 : 1;
-    return a->grant < b->grant ? -1 : a->grant > b->grant;
-}
-
 static void gather(struct locks *l)
 {
     gather_grants(l);
@@ -268,8 +245,7 @@ static void gather(struct locks *l)
     }
     for (size_t i = 0; i < l->history->calls_count; i++)
         add_call(l, &l->history->calls[i]);
-    if (l->count > 0)
-        qsort(l->list, l->count, sizeof(l->list[0]), by_path);
+    search_paths_sort(&l->paths);
 }
 
 void search_locks(const struct history *h, struct history_report *r)
@@ -279,17 +255,14 @@ void search_locks(const struct history *h, struct history_report *r)
     l.forced = check_calloc(history_strings_count(h) + 1, sizeof(l.forced[0]));
     l.perhaps = check_calloc(history_strings_count(h) + 1, sizeof(l.perhaps[0]));
     gather(&l);
-    struct search_op *ops = check_calloc(l.count + 1, sizeof(ops[0]));
     struct search_object object = {&l, step, NULL, {{0}}, &l.crowded};
-    for (size_t i = 0, count; i < l.count; i += count) {
-        const struct grant *g = l.list[i].op.detail;
-        for (count = 0; i + count < l.count && l.list[i + count].path == l.list[i].path; count++)
-            ops[count] = l.list[i + count].op;
+    for (size_t i = 0, count; i < l.paths.count; i += count) {
+        const struct grant *g = l.paths.list[i].op.detail;
+        count = search_paths_take(&l.paths, i);
         l.crowded = false;
-        search_judge(r, &object, ops, count, g->call->ask.path, " (lock)");
+        search_judge(r, &object, l.paths.ops, count, g->call->ask.path, " (lock)");
     }
-    free(ops);
-    free(l.list);
+    search_paths_release(&l.paths);
     free(l.grants);
     free(l.forced);
     free(l.perhaps);

@@ -4,12 +4,11 @@
  * that came to no answer gives. They become known by the first answer that shows them. A
  * transaction stands on each path that it names with its parts of that path, which is less
  * than it promises and no less than one path shows. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "libcoord/base/check.h"
 #include "tests/history/facts.h"
-#include "tests/history/search.h"
+#include "tests/history/search_paths.h"
+#include "tests/history/search_writers.h"
 
 struct node {
     uint64_t alive, generation, instance, owner; /* 0: not known; owner: 0: permanent */
@@ -17,22 +16,6 @@ struct node {
     const char *value;
 };
 _Static_assert(sizeof(struct node) <= SEARCH_STATE_BYTES, "the state has room for it");
-
-enum what {
-    WHAT_CALL,
-    WHAT_SESSION_ENDS, /* of who made it, if it is ephemeral */
-};
-
-/* A place in the list of all operations, for sorting them by path. */
-struct placed {
-    uint32_t path;
-    struct search_op op;
-};
-
-struct gathered {
-    struct placed *list; /* owned */
-    size_t count, capacity;
-};
 
 static struct node get(const struct search_state *s)
 {
@@ -126,15 +109,6 @@ static bool refuses(enum err error, const struct history_ask *a, const struct no
     }
 }
 
-static uint64_t own_revision(const struct history_call *c)
-{
-    if (history_outcome(c) != HISTORY_DONE)
-        return 0;
-    if (c->told.grant != 0)
-        return c->told.grant;
-    return c->told.content_generation != 0 ? c->told.content_generation : c->told.revision;
-}
-
 /* Of a read that succeeded: the state must be what it shows, and is better known then. */
 static bool shows(const struct history_call *c, struct node *n)
 {
@@ -149,11 +123,7 @@ static bool shows(const struct history_call *c, struct node *n)
     return true;
 }
 
-struct context {
-    const char *path, *empty;
-};
-
-static bool step_parts(const struct context *x, const struct history_call *c, struct node *n)
+static bool step_parts(const struct search_node *x, const struct history_call *c, struct node *n)
 {
     uint32_t count;
     const struct history_ask *parts = history_parts(c, &count);
@@ -169,37 +139,20 @@ static bool step_parts(const struct context *x, const struct history_call *c, st
             *n = before;
             return refused;
         }
-        if (here && !apply(c, &parts[i], x->empty, own_revision(c), n))
+        if (here && !apply(c, &parts[i], x->empty, search_node_revision(c), n))
             return false;
     }
     return true;
 }
 
-/* The last part of this path that changes it; NULL: none does. */
-static const struct history_ask *last_write(const struct context *x, const struct history_call *c)
-{
-    uint32_t count;
-    const struct history_ask *parts = history_parts(c, &count), *last = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        enum history_op op = parts[i].op;
-        bool lock = op == HISTORY_ACQUIRE || op == HISTORY_TRY;
-        bool changes = op == HISTORY_PUT || op == HISTORY_CREATE || op == HISTORY_DELETE ||
-                       (lock && parts[i].value != NULL) ||
-                       (op == HISTORY_RELEASE && parts[i].clears);
-        if (changes && history_place(c, &parts[i]) == x->path)
-            last = &parts[i];
-    }
-    return last;
-}
-
 static bool step(const void *context, const struct search_op *op, const struct search_state *from,
                  struct search_state *ret)
 {
-    const struct context *x = context;
+    const struct search_node *x = context;
     const struct history_call *c = op->call;
     struct node n = get(from);
     bool fits = true;
-    if (op->what == WHAT_SESSION_ENDS) {
+    if (op->what == SEARCH_NODE_SESSION_ENDS) {
         fits = n.alive && n.owner == c->session && n.owner != 0;
         n = (struct node){0};
     } else if (history_outcome(c) == HISTORY_DONE &&
@@ -208,7 +161,7 @@ static bool step(const void *context, const struct search_op *op, const struct s
     } else {
         fits = step_parts(x, c, &n);
     }
-    if (fits && op->what == WHAT_CALL && !op->reads && last_write(x, c) != NULL)
+    if (fits && op->what == SEARCH_NODE_CALL && !op->reads && search_node_last_write(x, c) != NULL)
         n.writer = n.alive ? op->id : 0;
     if (fits)
         set(ret, &n);
@@ -221,15 +174,6 @@ static uint32_t writer(const struct search_state *state)
 }
 
 /* ---- which calls there are ---- */
-
-static void add(struct gathered *g, const char *path, const struct search_op *op)
-{
-    if (g->count == g->capacity) {
-        g->capacity = g->capacity == 0 ? 256 : 2 * g->capacity;
-        g->list = check_realloc(g->list, g->capacity * sizeof(g->list[0]));
-    }
-    g->list[g->count++] = (struct placed){history_number(path), *op};
-}
 
 static bool concerns_content(const struct history_call *c, const struct history_ask *a)
 {
@@ -255,7 +199,7 @@ static bool concerns_content(const struct history_call *c, const struct history_
 }
 
 /* The call on the path of part `at`, if it is the first of this path. */
-static void add_part(struct gathered *g, const struct history_call *c,
+static void add_part(struct search_paths *p, const struct history_call *c,
                      const struct history_ask *parts, uint32_t count, uint32_t at)
 {
     enum history_outcome outcome = history_outcome(c);
@@ -267,7 +211,7 @@ static void add_part(struct gathered *g, const struct history_call *c,
     for (uint32_t i = 0; i < at; i++)
         if (history_place(c, &parts[i]) == path && concerns_content(c, &parts[i]))
             return;
-    struct search_op op = {c->invoked_ns, c->returned_ns, c, is_read, WHAT_CALL, 0, 0, NULL};
+    struct search_op op = {c->invoked_ns, c->returned_ns, c, is_read, SEARCH_NODE_CALL, 0, 0, NULL};
     if (outcome == HISTORY_REFUSED)
         op.reads = true;
     if (outcome == HISTORY_UNKNOWN)
@@ -277,157 +221,60 @@ static void add_part(struct gathered *g, const struct history_call *c,
         return;
     if (outcome == HISTORY_REFUSED && c->ask.op == HISTORY_RELEASE)
         return;
-    add(g, path, &op);
+    search_paths_add(p, history_number(path), &op);
 }
 
-static void gather(struct gathered *g, const struct history *h)
+static void gather(struct search_paths *p, const struct history *h)
 {
     for (size_t i = 0; i < h->calls_count; i++) {
         const struct history_call *c = &h->calls[i];
         uint32_t count;
         const struct history_ask *parts = history_parts(c, &count);
         for (uint32_t k = 0; k < count; k++) {
-            add_part(g, c, parts, count, k);
+            add_part(p, c, parts, count, k);
             enum history_outcome outcome = history_outcome(c);
             bool made = outcome == HISTORY_DONE || outcome == HISTORY_UNKNOWN;
             const char *path = history_place(c, &parts[k]);
             if (parts[k].ephemeral && made && path != NULL)
-                add(g, path,
-                    &(struct search_op){c->invoked_ns, HISTORY_NEVER, c, false, WHAT_SESSION_ENDS,
-                                        0, 0, NULL});
+                search_paths_add(p, history_number(path),
+                                 &(struct search_op){c->invoked_ns, HISTORY_NEVER, c, false,
+                                                     SEARCH_NODE_SESSION_ENDS, 0, 0, NULL});
         }
     }
-}
-
-static int by_path(const void *left, const void *right)
-{
-    const struct placed *a = left, *b = right;
-    if (a->path != b->path)
-        return a->path < b->path ? -1 : 1;
-    if (a->op.call != b->op.call)
-        return a->op.call < b->op.call ? -1 : 1;
-    return a->op.what < b->op.what ? -1 : a->op.what > b->op.what;
-}
-
-/* ---- who needs whom ---- */
-
-struct written {
-    const char *value;
-    uint64_t generation;
-    uint32_t id;
-};
-
-static int by_value(const void *left, const void *right)
-{
-    const struct written *a = left, *b = right;
-    return a->value < b->value ? -1 : a->value > b->value;
-}
-
-static int by_generation(const void *left, const void *right)
-{
-    const struct written *a = left, *b = right;
-    return a->generation < b->generation ? -1 : a->generation > b->generation;
-}
-
-/* The only one of its kind, or 0. */
-static uint32_t only(const struct written *list, size_t count, const struct written *wanted,
-                     int (*compare)(const void *, const void *))
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare(&list[middle], wanted) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == count || compare(&list[low], wanted) != 0)
-        return 0;
-    return low + 1 < count && compare(&list[low + 1], wanted) == 0 ? 0 : list[low].id;
-}
-
-static size_t list_writers(const struct context *x, struct search_op *ops, size_t count,
-                           struct written *values, struct written *generations,
-                           size_t *ret_generations)
-{
-    size_t written = 0, known = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct history_ask *last = last_write(x, ops[i].call);
-        ops[i].id = (uint32_t)i + 1;
-        if (ops[i].what != WHAT_CALL || ops[i].reads || last == NULL || last->op == HISTORY_DELETE)
-            continue;
-        struct written w = {last->value == NULL ? x->empty : last->value, own_revision(ops[i].call),
-                            ops[i].id};
-        values[written++] = w;
-        /* Who is elected as a leader resigns has the same, and may never have been told. */
-        if (last->op != HISTORY_RELEASE && w.generation != 0)
-            generations[known++] = w;
-    }
-    qsort(values, written, sizeof(values[0]), by_value);
-    qsort(generations, known, sizeof(generations[0]), by_generation);
-    *ret_generations = known;
-    return written;
-}
-
-/* A value that one operation wrote, or else a generation that one was told, comes from it. */
-static void name_writers(const struct context *x, struct search_op *ops, size_t count)
-{
-    struct written *values = check_calloc(count + 1, sizeof(values[0]));
-    struct written *generations = check_calloc(count + 1, sizeof(generations[0]));
-    size_t known, written = list_writers(x, ops, count, values, generations, &known);
-    for (size_t i = 0; i < count; i++) {
-        const struct history_call *c = ops[i].call;
-        struct written wanted = {c->told.value, 0, 0};
-        bool is_read = c->ask.op == HISTORY_GET || c->ask.op == HISTORY_STAT;
-        if (history_outcome(c) != HISTORY_DONE || ops[i].what != WHAT_CALL)
-            continue;
-        if (is_read)
-            wanted.generation = c->told.content_generation;
-        else if (c->ask.op == HISTORY_PUT || c->ask.op == HISTORY_DELETE)
-            wanted.generation = c->ask.generation;
-        if (is_read && wanted.value != NULL && *wanted.value != '\0')
-            ops[i].needs = only(values, written, &wanted, by_value);
-        if (ops[i].needs == 0 && wanted.generation != 0)
-            ops[i].needs = only(generations, known, &wanted, by_generation);
-    }
-    free(values);
-    free(generations);
 }
 
 void search_nodes(const struct history *h, struct history_report *r)
 {
-    struct gathered g = {0};
+    struct search_paths paths = {0};
     struct facts facts;
     const char *empty = history_known(h, "");
     facts_init(&facts, h);
-    gather(&g, h);
-    if (g.count > 0)
-        qsort(g.list, g.count, sizeof(g.list[0]), by_path);
-    struct search_op *ops = check_calloc(g.count + 1, sizeof(ops[0]));
-    for (size_t i = 0, count; i < g.count; i += count) {
+    gather(&paths, h);
+    search_paths_sort(&paths);
+    struct search_op *ops = paths.ops;
+    for (size_t i = 0, count; i < paths.count; i += count) {
+        const uint32_t number = paths.list[i].path;
         const struct history_ask *parts;
         const char *path = NULL;
         uint32_t parts_count;
-        for (count = 0; i + count < g.count && g.list[i + count].path == g.list[i].path; count++)
-            ops[count] = g.list[i + count].op;
+        count = search_paths_take(&paths, i);
         parts = history_parts(ops[0].call, &parts_count);
         for (uint32_t k = 0; k < parts_count; k++) {
             const char *place = history_place(ops[0].call, &parts[k]);
-            if (place != NULL && history_number(place) == g.list[i].path)
+            if (place != NULL && history_number(place) == number)
                 path = place;
         }
         size_t changes;
         facts_of(&facts, path, &changes);
-        if (facts.on_the_way[g.list[i].path] || strcmp(path, "/") == 0 || changes == 0) {
+        if (facts.on_the_way[number] || strcmp(path, "/") == 0 || changes == 0) {
             r->left_out++;
             continue;
         }
-        struct context x = {path, empty == NULL ? "" : empty};
+        struct search_node x = {path, empty == NULL ? "" : empty};
         struct search_object object = {&x, step, writer, {{0}}, NULL};
-        name_writers(&x, ops, count);
+        search_node_name_writers(&x, ops, count);
         search_judge(r, &object, ops, count, path, "");
     }
-    free(ops);
-    free(g.list);
+    search_paths_release(&paths);
     facts_release(&facts);
 }
