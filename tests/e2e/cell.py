@@ -20,7 +20,8 @@ import tempfile
 import unittest
 
 # For who imports this, too.
-from processes import CALL_S, Running, is_alive, processes_with, run, spawn, state_of, until
+from processes import (CALL_S, PATIENCE, Running, is_alive, processes_with, run, spawn, state_of,
+                       until)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -35,6 +36,8 @@ POWERCUT_APPLY = os.path.join(HELPERS, "powercut-apply")
 PORTS = range(10000, 32000)
 CELL_ID = "00112233445566778899aabbccddeeff"
 READY_S = 20
+# Where a test is not about who leads, a busy machine shall not change it.
+STEADY = ("--lease-ms", "5000")
 WRITER_S = 300  # it is ended long before
 
 
@@ -98,7 +101,7 @@ class Server:
     def stop(self, seconds=10):
         """TERM; the exit status."""
         self.process.terminate()
-        return self.process.wait(seconds)
+        return self.process.wait(PATIENCE * seconds)
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)

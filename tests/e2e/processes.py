@@ -13,6 +13,9 @@ import tempfile
 import time
 
 CALL_S = 30
+# How often as long as is said here everything may take: what is said is meant for an idle
+# machine, and costs nothing unless the test fails.
+PATIENCE = 3
 
 _libc = ctypes.CDLL(None)
 
@@ -32,11 +35,12 @@ def run(arguments, seconds=CALL_S, **options):
     if "input" not in options:
         options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=seconds, preexec_fn=_die_with_parent, **options)
+                          timeout=PATIENCE * seconds, preexec_fn=_die_with_parent, **options)
 
 
 def until(condition, seconds, what):
     """Polls until condition() is true, and returns what it gave."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
         result = condition()
@@ -126,4 +130,4 @@ class Running:
         self.process.send_signal(number)
 
     def wait(self, seconds=15):
-        return self.process.wait(seconds)
+        return self.process.wait(PATIENCE * seconds)

@@ -57,7 +57,7 @@ HANDMADE = [
 class BadInput(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cell = cls.enterClassContext(cell.Cell())
+        cls.cell = cls.enterClassContext(cell.Cell(options=cell.STEADY))
         cls.cell.ok("put", "/intact", "as it was")
 
     def setUp(self):

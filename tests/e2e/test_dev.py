@@ -42,7 +42,7 @@ class Dev(unittest.TestCase):
 
     def command_of(self, running, pid):
         """The line with that pid ends with the command that starts it again."""
-        line = next(l for l in running.lines() if re.search(rf"\b{pid}\b", l))
+        line = next(l for l in running.lines() if re.search(rf"\bpid {pid}\b", l))
         command = line[line.index(cell.COORDD):] if cell.COORDD in line else \
             line[re.search(r"\S*coordd serve", line).start():]
         return shlex.split(command)

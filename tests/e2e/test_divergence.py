@@ -105,7 +105,8 @@ class Divergence(unittest.TestCase):
             self.assertTrue(server.is_running())
             if server is not lame:
                 self.assertNotIn(QUARANTINED, server.said())
-                self.assertIn("has not the state that the majority has", server.said())
+                cell.until(lambda s=server: "has not the state that the majority has" in s.said(),
+                           FOUND_S, f"member {server.id} says so, too")
         # What is right is there, in it too: with two others gone it is needed.
         for other in [s for s in self.cell.followers() if s is not lame][:2]:
             other.kill()

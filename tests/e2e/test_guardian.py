@@ -21,6 +21,9 @@ import unittest
 import cell
 
 TTL_S = 2
+# For what is at once and does not wait for a lease: of this one more than half is left.
+LONG = ("--ttl", "8s")
+AT_ONCE_S = 4
 WORKER = """
 import os, signal, sys, time
 name, seconds = sys.argv[1], float(sys.argv[2])
@@ -91,7 +94,7 @@ class Command:
             self.test.assertLess(last_ns, grant_ns, f"{name} was alive after the next grant")
         if since_ns is not None:
             died_s = (max(last.values()) - since_ns) / 1e9
-            print(f"{self.path}: died {died_s:.3f} s after it began, the lease {TTL_S} s; "
+            print(f"{self.path}: died {died_s:.3f} s after it began; "
                   f"granted again at {(grant_ns - since_ns) / 1e9:.3f} s", file=sys.stderr)
         return max(last.values())
 
@@ -99,7 +102,7 @@ class Command:
 class WithCell(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cell = cls.enterClassContext(cell.Cell())
+        cls.cell = cls.enterClassContext(cell.Cell(options=cell.STEADY))
 
     def at_most_after(self, last_ns, began_ns, seconds):
         self.assertLess((last_ns - began_ns) / 1e9, seconds)
@@ -119,11 +122,10 @@ class LosingOneself(WithCell):
         self.assertEqual([t for t in targets if t.startswith(("pipe", "socket", "anon"))], [])
 
     def test_killed_coordctl(self):
-        c = Command(self, "/killed", "one", "two-deaf")
+        c = Command(self, "/killed", "one", "two-deaf", options=LONG)
         began = now_ns()
         c.running.signal(signal.SIGKILL)
-        # By the end of the pipe, which does not wait for the lease.
-        self.at_most_after(c.check_order(began), began, 1)
+        self.at_most_after(c.check_order(began), began, AT_ONCE_S)
 
     def test_stopped_coordctl(self):
         c = Command(self, "/stopped", "one-deaf", "two-deaf")
@@ -161,30 +163,30 @@ class LosingOneself(WithCell):
         self.at_most_after(c.check_order(began), began, TTL_S)
 
     def test_killed_guardian(self):
-        c = Command(self, "/guardian-killed", "one", "two-deaf")
+        c = Command(self, "/guardian-killed", "one", "two-deaf", options=LONG)
         began = now_ns()
         os.kill(c.guardian, signal.SIGKILL)
         self.assertEqual(c.running.wait(), 76)
-        self.at_most_after(c.check_order(began), began, 1)
+        self.at_most_after(c.check_order(began), began, AT_ONCE_S)
 
     def test_both_killed(self):
-        c = Command(self, "/both-killed", "one-deaf")
+        c = Command(self, "/both-killed", "one-deaf", options=LONG)
         began = now_ns()
         c.running.signal(signal.SIGSTOP)  # so that it cannot do anything between the two
         os.kill(c.guardian, signal.SIGKILL)
         c.running.signal(signal.SIGKILL)
-        self.at_most_after(c.check_order(began), began, 1)
+        self.at_most_after(c.check_order(began), began, AT_ONCE_S)
 
     def test_both_killed_with_a_namespace(self):
         c = Command(self, "/contained", "one-deaf", "two-deaf", "three-away",
-                    options=["--contain"])
+                    options=["--contain", *LONG])
         if "no PID namespace" in c.running.complained() or not self._contained(c):
             self.skipTest("no PID namespace to be had")
         began = now_ns()
         c.running.signal(signal.SIGSTOP)
         os.kill(c.guardian, signal.SIGKILL)
         c.running.signal(signal.SIGKILL)
-        self.at_most_after(c.check_order(began), began, 1)
+        self.at_most_after(c.check_order(began), began, AT_ONCE_S)
 
     @staticmethod
     def _contained(c):
@@ -215,7 +217,7 @@ class LosingTheCell(unittest.TestCase):
 class GuardianAlone(unittest.TestCase):
     """Orders as coordctl writes them (struct guard_order)."""
 
-    LATE_MS = 300  # of a busy machine; what is measured is printed
+    LATE_MS = 1500  # of a busy machine; what is measured is printed
 
     def begin(self, *term_kill_end_ms, name="one-deaf"):
         orders, self.pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -262,22 +264,22 @@ class GuardianAlone(unittest.TestCase):
         os.close(self.pipe)
 
     def test_term_at_its_time(self):
-        self.begin(1000, 3000, 3500, name="one")
+        self.begin(1000, 4000, 5000, name="one")
         self.addCleanup(self.close_pipe)
         self.died_at(1000, "TERM")
         self.assertEqual(self.guardian.wait(10), 128 + signal.SIGTERM)
 
     def test_kill_at_its_time(self):
-        self.begin(800, 1200, 3000)
+        self.begin(800, 1200, 4000)
         self.addCleanup(self.close_pipe)
         self.died_at(1200, "KILL")
         self.assertEqual(self.guardian.wait(10), 128 + signal.SIGKILL)
 
     def test_the_kernel_ends_a_stopped_guardian_at_its_time(self):
-        self.begin(800, 1000, 1200)
+        self.begin(3000, 3500, 4000)
         self.addCleanup(self.close_pipe)
         self.stop_when_it_has_its_order()
-        self.died_at(1200, "KILL by the kernel's timer")
+        self.died_at(4000, "KILL by the kernel's timer")
         self.assertEqual(self.guardian.wait(10), -signal.SIGKILL)
 
     def test_the_end_of_the_pipe_kills_at_once(self):
@@ -287,12 +289,12 @@ class GuardianAlone(unittest.TestCase):
         self.died_at(ended_ms, "KILL by the end of the pipe")
 
     def test_orders_prolong_until_it_is_lost(self):
-        self.begin(1000, 1400, 2500)
+        self.begin(2000, 2800, 5000)
         self.addCleanup(self.close_pipe)
-        self.order(1500, 1900, 3000)
-        cell.until(lambda: now_ns() > self.began + 1600 * 10**6, 5, "it was asked to end")
+        self.order(3000, 4800, 6000)
+        cell.until(lambda: now_ns() > self.began + 3100 * 10**6, 5, "it was asked to end")
         self.order(9000, 9000, 9000)
-        self.died_at(1900, "KILL, prolonged once")
+        self.died_at(4800, "KILL, prolonged once")
 
     def test_signals_are_passed_on(self):
         self.begin(9000, 9000, 9000, name="one")

@@ -79,7 +79,7 @@ class Repair(unittest.TestCase):
         self.damage(lame, "DELETE FROM log WHERE slot = ?")
         for _ in range(4):
             before = len(lame.said())
-            lame.start(*SETTINGS)
+            lame.start(*self.options)
             cell.until(lambda: ' started ' in lame.said()[before:], 20, "it is started")
             lame.kill()
         self.cell.start()

@@ -139,11 +139,10 @@ create --sequential /t/n-
         quorum = self.cell.json("get", "--quorum", "/fresh")
         self.assertEqual((quorum["content"], quorum["stale"]), ("v", False))
         self.assertGreaterEqual(quorum["revision"], revision)
-
-        def arrived():
-            stale = self.cell.json("get", "--stale", "/fresh")
-            return stale["stale"] and stale["revision"] >= revision and stale["content"] == "v"
-        cell.until(arrived, 10, "all servers have it")
+        self.cell.wait_agree()  # whichever of them is asked
+        stale = self.cell.json("get", "--stale", "/fresh")
+        self.assertEqual((stale["content"], stale["stale"]), ("v", True))
+        self.assertGreaterEqual(stale["revision"], revision)
         done = self.cell.ctl("get", "--stale", "/fresh")
         self.assertEqual(done.stdout, "v\n")
         self.assertRegex(done.stderr, r"^coordctl: as of revision \d+\n$")
@@ -151,8 +150,8 @@ create --sequential /t/n-
         self.assertEqual(self.cell.ctl("get", "--stale", "--quorum", "/fresh").returncode, 2)
         self.cell.ok("put", "/fresh/child", "w")
         self.assertEqual(self.cell.ok("ls", "--quorum", "/fresh"), "child\n")
-        cell.until(lambda: self.cell.ok("ls", "--stale", "-R", "/fresh") == "/fresh/child\n", 10,
-                   "all servers list it")
+        self.cell.wait_agree()
+        self.assertEqual(self.cell.ok("ls", "--stale", "-R", "/fresh"), "/fresh/child\n")
         self.assertTrue(self.cell.json("ls", "--stale", "-l", "/fresh")["stale"])
         self.assertEqual(self.cell.ctl("get", "--stale", "/not-there").returncode, 1)
 
@@ -172,7 +171,7 @@ class Minority(unittest.TestCase):
     def test_what_is_stale_can_still_be_read(self):
         with cell.Cell() as own:
             own.ok("put", "/left", "v")
-            cell.until(lambda: own.json("hash")["result"] == "agree", 10, "all have it")
+            own.wait_agree()
             for server in own.servers[:3]:
                 server.kill()
             status = own.json("status")

@@ -170,7 +170,7 @@ class Startup(unittest.TestCase):
 class Strangers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cell = cls.enterClassContext(cell.Cell())
+        cls.cell = cls.enterClassContext(cell.Cell(options=cell.STEADY))
 
     def tearDown(self):
         for server in self.cell.servers:
@@ -235,7 +235,7 @@ class Forgetful(unittest.TestCase):
         victim.init(own.cell_id, own.members)
         victim.start()
         others = [s for s in own.servers if s is not victim]
-        self.assertEqual(victim.process.wait(10), HALTED)
+        self.assertEqual(victim.process.wait(60), HALTED)
         self.assertIn("another data directory", victim.said())
         cell.until(lambda: any("data directory" in s.said() for s in others), 10,
                    "the others say so, too")
