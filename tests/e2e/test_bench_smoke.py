@@ -16,7 +16,7 @@ TIMED = {"write-throughput-1000": (10, 1000), "write-throughput-100x1": (100, 10
          "read-throughput-1000": (10, 1000), "read-throughput-100x1": (100, 100),
          "lock-contended": (50, 50)}
 COUNTED = {"write-latency": (1, 1), "read-latency": (1, 1), "lock-cycle": (1, 1),
-           "election": (10, 10)}
+           "election": (10, 10), "election-close": (10, 10)}
 COUNT = 10
 
 

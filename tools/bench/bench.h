@@ -26,7 +26,7 @@ enum {
     TRANSFERS_COUNT = 50,
     LEAD_MS = 20,
     KILLS_COUNT = 5,
-    CONNECTIONS_MAX = 100,
+    CONNECTIONS_MAX = 1001,
     SERVERS_MAX = 16,
     CALL_MS = 60000, /* no call may take longer */
     NS_PER_MS = 1000000,
@@ -64,8 +64,9 @@ void samples_release(struct samples *s);
 
 __attribute__((format(printf, 1, 2))) void report(const char *format, ...);
 void report_shape(uint32_t clients, uint32_t inflight);
-void report_latencies(struct samples *s); /* sorts them */
-void report_end(const char *workload);    /* prints the line */
+/* Sorts them; the prefix is of the fields' names. */
+void report_latencies(const char *prefix, struct samples *s);
+void report_end(const char *workload); /* prints the line */
 
 /* Time, and the processor time of servers and of this process, between the two. */
 void meter_start(void);
@@ -96,6 +97,14 @@ uint64_t process_rss_kib(int pid);
 /* Dies if it is no coordd of this machine. */
 void process_check(int pid);
 
+/* What is used by servers, the leader among them, and this process; idle.c. */
+struct memory {
+    uint64_t servers, leader, own; /* KiB */
+};
+struct memory memory_now(void);
+/* How much more it is now, for each of so many. */
+void report_memory(const char *of, const struct memory *before, uint32_t count);
+
 /* ---- pool.c: connections, a session each ---- */
 
 struct conn {
@@ -122,10 +131,18 @@ void read_throughput_1000(void);
 void read_throughput_100x1(void);
 void lock_cycle(void); /* locks.c */
 void lock_contended(void);
-void election(void);      /* election.c */
-void failover(void);      /* failover.c */
-void idle_sessions(void); /* idle.c */
-void idle_connections(void);
-void watch_fanout(void);
+void election(void); /* election.c */
+void failover(void); /* failover.c */
+void election_close(void);
+void servers_alone(void); /* idle.c */
+void sessions_of_one(void);
+void sessions(void);
+void sessions_20000(void);
+void sessions_2000conns(void);
+void watch_fanout(void); /* watches.c */
+void watch_fanout_1000conns(void);
+void watch_session(void);
+void nodes_100k(void); /* nodes.c */
+void nodes_1m(void);
 
 #endif

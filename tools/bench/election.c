@@ -1,5 +1,5 @@
-/* election.c - ten candidates: from the leader's decision to resign until the
- * next one knows that it leads. */
+/* election.c - ten candidates: from the leader's decision to resign, or to close its
+ * session, until the next one knows that it leads. */
 #define _GNU_SOURCE
 #include "tools/bench/bench.h"
 
@@ -8,6 +8,7 @@ static struct {
     uint64_t left_ns; /* when the last leader decided to resign; 0: none did */
     uint32_t transfers_count;
     bool over;
+    bool closes; /* its session */
     struct samples all;
 } contest = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -23,6 +24,18 @@ static bool led(uint64_t at_ns)
     return !over;
 }
 
+/* Its lock passes on with the session's end. */
+static void leave(struct conn *c, coord_election *e)
+{
+    if (!contest.closes) {
+        check(coord_resign(e, CALL_MS), "resign");
+        return;
+    }
+    check(coord_session_close(c->session, CALL_MS), "close the session");
+    (void)coord_resign(e, CALL_MS); /* there is nothing to give up: it frees it */
+    check(coord_session_open(c->client, NULL, &c->session), "open a session");
+}
+
 static void *stand(void *argument)
 {
     struct conn *c = argument;
@@ -35,15 +48,16 @@ static void *stand(void *argument)
         pthread_mutex_lock(&contest.mutex);
         contest.left_ns = clock_ns();
         pthread_mutex_unlock(&contest.mutex);
-        check(coord_resign(e, CALL_MS), "resign");
+        leave(c, e);
     }
     return NULL;
 }
 
-void election(void)
+static void contend(bool closes)
 {
     pthread_t threads[CANDIDATES];
     contest.transfers_count = count_or(TRANSFERS_COUNT);
+    contest.closes = closes;
     conns_open(CANDIDATES);
     coord_node_close(node_open(conns[0].session, "/bench/election"));
     meter_start();
@@ -54,7 +68,17 @@ void election(void)
         pthread_join(threads[i], NULL);
     meter_stop(contest.all.count, false);
     report_shape(CANDIDATES, CANDIDATES);
-    report_latencies(&contest.all);
+    report_latencies("", &contest.all);
     samples_release(&contest.all);
     conns_close(CANDIDATES);
+}
+
+void election(void)
+{
+    contend(false);
+}
+
+void election_close(void)
+{
+    contend(true);
 }

@@ -113,7 +113,7 @@ void failover(void)
     }
     report("],\"ops\":%u,", count);
     report_shape(1, 1);
-    report_latencies(&all);
+    report_latencies("", &all);
     samples_release(&all);
     conns_close(1);
 }

@@ -94,7 +94,7 @@ static void many(enum kind kind, uint32_t clients, uint32_t each)
         samples_move(&all, &conns[i].latencies);
     meter_stop(all.count, true);
     report_shape(clients, clients * each);
-    report_latencies(&all);
+    report_latencies("", &all);
     samples_release(&all);
     conns_close(clients);
 }
@@ -140,7 +140,7 @@ static void one_by_one(enum kind kind)
     }
     meter_stop(all.count, true);
     report_shape(1, 1);
-    report_latencies(&all);
+    report_latencies("", &all);
     samples_release(&all);
     conns_close(1);
 }

@@ -1,11 +1,9 @@
-/* idle.c - what it costs that somebody is there: sessions that do nothing, and
- * watches that all have something to tell.
+/* idle.c - what it costs that somebody is there: servers alone, and sessions that do
+ * nothing.
  *
  * Memory is the difference that they make, so the cell should have nothing else to
  * do, and be fresh: what was freed before is used again. */
 #define _GNU_SOURCE
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,18 +11,14 @@
 
 enum {
     IDLE_COUNT = 2000,
+    MANY_COUNT = 20000,
+    SHARED_BY = 20,   /* sessions of a connection */
     SETTLE_MS = 5000, /* every session has been kept alive once, and more evenly */
-    WATCHES = 1000,
-    WATCHED_WRITES_COUNT = 200,
 };
 
 /* ---- memory, before and now ---- */
 
-struct memory {
-    uint64_t servers, leader, own; /* KiB */
-};
-
-static struct memory memory_now(void)
+struct memory memory_now(void)
 {
     struct servers now;
     struct memory m = {.servers = servers_rss_kib(), .own = process_rss_kib((int)getpid())};
@@ -41,7 +35,7 @@ static double bytes_each(uint64_t before_kib, uint64_t now_kib, uint32_t count)
     return ((double)now_kib - (double)before_kib) * 1024 / count;
 }
 
-static void report_memory(const char *of, const struct memory *before, uint32_t count)
+void report_memory(const char *of, const struct memory *before, uint32_t count)
 {
     struct memory now = memory_now();
     report("\"leader_bytes_per_%s\":%.0f,\"servers_bytes_per_%s\":%.0f,", of,
@@ -77,6 +71,7 @@ static void idle(uint32_t clients_count, uint32_t count)
     double with_us = servers_us_per_s(options.seconds);
     meter_stop(count, false);
     report_shape(clients_count, 0);
+    report("\"sessions\":%u,\"server_cpu_pct\":%.1f,", count, with_us / 1e4);
     report("\"servers_us_per_s\":%.0f,\"server_us_per_session_s\":%.2f,", with_us,
            (with_us - alone_us) / count);
     for (uint32_t i = 0; i < count; i++) {
@@ -90,60 +85,36 @@ static void idle(uint32_t clients_count, uint32_t count)
     free(clients);
 }
 
-void idle_sessions(void)
+void servers_alone(void)
+{
+    meter_start();
+    double us = servers_us_per_s(options.seconds);
+    meter_stop(0, false);
+    report_shape(0, 0);
+    report("\"server_cpu_pct\":%.1f,", us / 1e4);
+}
+
+void sessions_of_one(void)
 {
     idle(1, count_or(IDLE_COUNT));
 }
 
-void idle_connections(void)
+static void sessions_shared(uint32_t count)
+{
+    idle(count < SHARED_BY ? 1 : count / SHARED_BY, count);
+}
+
+void sessions(void)
+{
+    sessions_shared(count_or(IDLE_COUNT));
+}
+
+void sessions_20000(void)
+{
+    sessions_shared(count_or(MANY_COUNT));
+}
+
+void sessions_2000conns(void)
 {
     idle(count_or(IDLE_COUNT), count_or(IDLE_COUNT));
-}
-
-/* ---- watches ---- */
-
-static atomic_uint told;
-
-static void on_event(void *context, const coord_event *event)
-{
-    (void)context;
-    if (event->kind == COORD_EVENT_CONTENT)
-        atomic_fetch_add(&told, 1);
-}
-
-/* One node, and a thousand watches of it on one session: each write is told to all of
- * them before the next. */
-void watch_fanout(void)
-{
-    static coord_watch *watches[WATCHES];
-    struct samples all = {.us = NULL};
-    uint32_t count = count_or(WATCHED_WRITES_COUNT);
-    conns_open(2);
-    coord_node *node = node_open(conns[0].session, "/bench/watched");
-    struct memory before = memory_now();
-    for (uint32_t i = 0; i < WATCHES; i++)
-        check(coord_watch_open(conns[1].session, "/bench/watched", COORD_WATCH_CONTENT, on_event,
-                               NULL, CALL_MS, NULL, &watches[i]),
-              "watch");
-    report_memory("watch", &before, WATCHES);
-    meter_start();
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t began = clock_ns();
-        atomic_store(&told, 0);
-        check(coord_node_set(node, value, sizeof value, NULL, CALL_MS, NULL), "write");
-        while (atomic_load(&told) < WATCHES) {
-            if (clock_ns() - began > (uint64_t)CALL_MS * NS_PER_MS)
-                die("not all watches were told");
-            usleep(50);
-        }
-        samples_add(&all, clock_ns() - began);
-    }
-    meter_stop((size_t)count * WATCHES, true);
-    report_shape(1, 1);
-    report_latencies(&all);
-    samples_release(&all);
-    for (uint32_t i = 0; i < WATCHES; i++)
-        coord_watch_close(watches[i]);
-    coord_node_close(node);
-    conns_close(2);
 }

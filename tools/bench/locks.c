@@ -22,7 +22,7 @@ void lock_cycle(void)
     }
     meter_stop(all.count, true);
     report_shape(1, 1);
-    report_latencies(&all);
+    report_latencies("", &all);
     samples_release(&all);
     coord_node_close(node);
     conns_close(1);
@@ -70,7 +70,7 @@ void lock_contended(void)
     }
     meter_stop(all.count, true);
     report_shape(CONTENDERS, CONTENDERS);
-    report_latencies(&all);
+    report_latencies("", &all);
     samples_release(&all);
     conns_close(CONTENDERS);
 }

@@ -28,10 +28,18 @@ static const struct workload {
     {"lock-cycle", lock_cycle, false, "acquire and release a free lock, 1,000 times"},
     {"lock-contended", lock_contended, false, "50 connections in a loop on one lock"},
     {"election", election, false, "10 candidates, 50 changes of leader"},
+    {"election-close", election_close, false, "the same; the leader closes its session"},
     {"failover", failover, false, "kill -9 of the leader until the next write, 5 times"},
-    {"watch-fanout", watch_fanout, false, "200 writes, each told to 1,000 watches of a session"},
-    {"idle-sessions", idle_sessions, true, "2,000 sessions of one connection that do nothing"},
-    {"idle-connections", idle_connections, true, "2,000 connections with one each"},
+    {"watch-fanout", watch_fanout, false, "50 writes, each told to 10 watches on 100 connections"},
+    {"watch-fanout-1000conns", watch_fanout_1000conns, false, "to 1 watch on 1,000 connections"},
+    {"watch-session", watch_session, false, "200 writes, each told to 1,000 watches of a session"},
+    {"idle", servers_alone, true, "servers without a client"},
+    {"sessions", sessions, true, "2,000 sessions that do nothing, 20 to a connection"},
+    {"sessions-20000", sessions_20000, true, "20,000 sessions, 20 to a connection"},
+    {"sessions-2000conns", sessions_2000conns, true, "2,000 connections with one each"},
+    {"sessions-of-one", sessions_of_one, true, "2,000 sessions of one connection"},
+    {"rss-100k", nodes_100k, true, "100,000 new nodes, and what they take"},
+    {"rss-1m", nodes_1m, true, "1,000,000 of them"},
     {"rss", servers_report_rss, true, "memory of the servers as they are"},
     {"warmup", only_warm_up, false, "load before other workloads; prints nothing"},
 };
@@ -98,7 +106,7 @@ static void take(int option, const char *name)
         options.seconds = number(name, optarg, 3600);
         break;
     case 'c':
-        options.count = (uint32_t)number(name, optarg, 1e6);
+        options.count = (uint32_t)number(name, optarg, 1e7);
         break;
     case 'r':
         options.restart = optarg;

@@ -66,7 +66,7 @@ void report_shape(uint32_t clients, uint32_t inflight)
     report("\"clients\":%u,\"inflight\":%u,", clients, inflight);
 }
 
-void report_latencies(struct samples *s)
+void report_latencies(const char *prefix, struct samples *s)
 {
     uint64_t total = 0;
     if (s->count == 0)
@@ -74,8 +74,9 @@ void report_latencies(struct samples *s)
     qsort(s->us, s->count, sizeof *s->us, by_value);
     for (size_t i = 0; i < s->count; i++)
         total += s->us[i];
-    report("\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"mean_us\":%llu,", s->us[s->count / 2],
-           s->us[(size_t)((double)(s->count - 1) * 0.99)], s->us[s->count - 1],
+    report("\"%sp50_us\":%u,\"%sp99_us\":%u,", prefix, s->us[s->count / 2], prefix,
+           s->us[(size_t)((double)(s->count - 1) * 0.99)]);
+    report("\"%smax_us\":%u,\"%smean_us\":%llu,", prefix, s->us[s->count - 1], prefix,
            (unsigned long long)(total / s->count));
 }
 
