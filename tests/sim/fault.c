@@ -4,21 +4,20 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "tests/sim/fault_net.h"
 #include "tests/sim/sim.h"
 
 typedef void fault(struct sim *s);
 
-static uint32_t mean_of(const struct swarm *w, uint32_t kind);
-
-static bool chance(struct sim *s, uint32_t ppm)
+bool fault_chance(struct sim *s, uint32_t ppm)
 {
     return ppm > 0 && prng_chance(&s->fault_random, ppm, PPM);
 }
 
 /* A replica: often the leader, for that is where it hurts. */
-static struct server *victim(struct sim *s)
+struct server *fault_victim(struct sim *s)
 {
-    if (chance(s, s->swarm.leader_bias_ppm))
+    if (fault_chance(s, s->swarm.leader_bias_ppm))
         for (uint32_t i = 0; i < s->swarm.members; i++)
             if (server_is_up(&s->servers[i]) && s->servers[i].view.serving)
                 return &s->servers[i];
@@ -34,11 +33,11 @@ static int64_t restart_after(struct sim *s)
 
 static void kill_one(struct sim *s, enum server_death death)
 {
-    struct server *n = victim(s);
+    struct server *n = fault_victim(s);
     if (!server_is_up(n))
         return;
-    bool in_step = chance(s, s->swarm.crash_in_step_ppm);
-    bool at_commit = chance(s, s->swarm.crash_at_commit_ppm);
+    bool in_step = fault_chance(s, s->swarm.crash_in_step_ppm);
+    bool at_commit = fault_chance(s, s->swarm.crash_at_commit_ppm);
     if (in_step || at_commit) {
         n->doom = at_commit ? SERVER_AT_COMMIT : SERVER_IN_STEP;
         n->death = death;
@@ -70,12 +69,12 @@ static void blackout(struct sim *s)
 
 static void pause_server(struct sim *s)
 {
-    struct server *n = victim(s);
+    struct server *n = fault_victim(s);
     if (!server_is_up(n) || server_is_paused(n))
         return;
     s->journal.counts[COUNT_REPLICA_PAUSES]++;
     int64_t for_ns = sim_around_ms(&s->fault_random, s->swarm.pause_ms);
-    n->pauses_in_step = chance(s, s->swarm.pause_in_step_ppm);
+    n->pauses_in_step = fault_chance(s, s->swarm.pause_in_step_ppm);
     n->pause_ns = for_ns;
     if (!n->pauses_in_step)
         server_pause(n, for_ns);
@@ -118,137 +117,11 @@ static void crash_client(struct sim *s)
     player_reopen_later(c);
 }
 
-/* ---- network: the places of `from` do not reach those of `to` ---- */
-
-static void for_pairs(struct sim *s, uint64_t from, uint64_t to,
-                      void (*change)(struct net *, uint32_t, uint32_t))
-{
-    for (uint32_t a = 0; a < NET_PLACES_MAX; a++)
-        for (uint32_t b = 0; b < NET_PLACES_MAX; b++)
-            if (a != b && (from >> a & 1) != 0 && (to >> b & 1) != 0)
-                change(&s->net, a, b);
-}
-
-static void network_changed(struct sim *s, uint64_t places)
-{
-    link_review_all(s);
-    for (uint32_t i = 0; i < s->swarm.hosts; i++)
-        if ((places >> net_host_place(i) & 1) != 0)
-            channel_host_silent(s, i);
-}
-
-/* a: from, b: to, c: both ways */
-static void on_mend(void *object, const struct queue_item *item)
-{
-    struct sim *s = object;
-    if (s->net.calm)
-        return;
-    for_pairs(s, item->a, item->b, net_mend);
-    if (item->c != 0)
-        for_pairs(s, item->b, item->a, net_mend);
-    journal_trace(&s->journal, "%#" PRIx64 " and %#" PRIx64 " reach each other again", item->a,
-                  item->b);
-    link_review_all(s);
-}
-
-static void cut_for_a_while(struct sim *s, uint64_t from, uint64_t to)
-{
-    bool both = !chance(s, s->swarm.one_way_ppm);
-    if (from == 0 || to == 0)
-        return;
-    if (!both && prng_chance(&s->fault_random, 1, 2)) {
-        uint64_t swap = from;
-        from = to;
-        to = swap;
-    }
-    s->journal.counts[both ? COUNT_PARTITIONS : COUNT_ONE_WAY_PARTITIONS]++;
-    journal_trace(&s->journal, "places %#" PRIx64 " %s %#" PRIx64, from,
-                  both ? "are cut off from" : "no longer reach", to);
-    for_pairs(s, from, to, net_cut);
-    if (both)
-        for_pairs(s, to, from, net_cut);
-    network_changed(s, from | to);
-    sim_after(s, sim_around_ms(&s->fault_random, s->swarm.cut_ms), on_mend, s, from, to, both,
-              NULL);
-}
-
-static uint64_t all_servers(const struct sim *s)
-{
-    return (UINT64_C(1) << s->swarm.members) - 1;
-}
-
-static uint64_t some_hosts(struct sim *s)
-{
-    uint64_t mask = 0;
-    for (uint32_t i = 0; i < s->swarm.hosts; i++)
-        if (prng_chance(&s->fault_random, 1, 2))
-            mask |= UINT64_C(1) << net_host_place(i);
-    return mask;
-}
-
-static void cut(struct sim *s)
-{
-    uint64_t group;
-    if (chance(s, s->swarm.isolate_ppm))
-        group = UINT64_C(1) << victim(s)->index;
-    else
-        group = prng_next(&s->fault_random) & all_servers(s);
-    /* Clients stand on either side, or see both. */
-    uint64_t near = 0, far = 0;
-    if (prng_chance(&s->fault_random, 1, 2)) {
-        near = some_hosts(s);
-        far = some_hosts(s) & ~near;
-    }
-    cut_for_a_while(s, group | near, (all_servers(s) & ~group) | far);
-}
-
-static void cut_clients(struct sim *s)
-{
-    uint64_t servers = prng_chance(&s->fault_random, 1, 2)
-                           ? all_servers(s)
-                           : prng_next(&s->fault_random) & all_servers(s);
-    cut_for_a_while(s, some_hosts(s), servers);
-}
-
-/* A link that goes and comes: it breaks, or is cut for a moment, some times.
- * a: the ends, as places; b: how often still; c: number of the faults */
-static void on_flap(void *object, const struct queue_item *item)
-{
-    struct sim *s = object;
-    uint32_t one = (uint32_t)(item->a & 0xff), other = (uint32_t)(item->a >> 8);
-    uint64_t ends = UINT64_C(1) << one, far = UINT64_C(1) << other;
-    if (item->c != s->faults_number)
-        return;
-    s->journal.counts[COUNT_FLAPS]++;
-    if (prng_chance(&s->fault_random, 1, 2)) {
-        link_break(s, one, other);
-    } else {
-        for_pairs(s, ends, far, net_cut);
-        for_pairs(s, far, ends, net_cut);
-        link_review_all(s);
-        sim_after(s, sim_around_ms(&s->fault_random, s->swarm.flap_ms), on_mend, s, ends, far, 1,
-                  NULL);
-    }
-    if (item->b > 1)
-        sim_after(s, 2 * sim_around_ms(&s->fault_random, s->swarm.flap_ms), on_flap, s, item->a,
-                  item->b - 1, item->c, NULL);
-}
-
-static void flap(struct sim *s)
-{
-    uint32_t one = (uint32_t)prng_below(&s->fault_random, s->swarm.members);
-    uint32_t other = (uint32_t)prng_below(&s->fault_random, s->swarm.members);
-    if (one == other)
-        return;
-    sim_after(s, 0, on_flap, s, one | (uint64_t)other << 8,
-              prng_between(&s->fault_random, 1, s->swarm.flap_times), s->faults_number, NULL);
-}
-
 /* ---- disks and clocks ---- */
 
 static void stall(struct sim *s)
 {
-    struct server *n = victim(s);
+    struct server *n = fault_victim(s);
     int64_t length = sim_around_ms(&s->fault_random, s->swarm.stall_ms);
     uint32_t files = (uint32_t)prng_between(&s->fault_random, 1, (1 << SERVER_FILES) - 1);
     s->journal.counts[COUNT_DISK_STALLS]++;
@@ -266,7 +139,7 @@ static void on_space(void *object, const struct queue_item *item)
 
 static void fill(struct sim *s)
 {
-    struct server *n = victim(s);
+    struct server *n = fault_victim(s);
     if (n->disk_full)
         return;
     s->journal.counts[COUNT_DISK_FULL]++;
@@ -277,13 +150,13 @@ static void fill(struct sim *s)
 
 static void rot(struct sim *s)
 {
-    struct server *n = victim(s);
+    struct server *n = fault_victim(s);
     server_rot(n);
 }
 
 static void fail_sync(struct sim *s)
 {
-    struct server *n = victim(s);
+    struct server *n = fault_victim(s);
     enum server_file file = prng_chance(&s->fault_random, 2, 3) ? SERVER_LOG : SERVER_STATE;
     if (server_is_up(n))
         n->failing_syncs |= UINT32_C(1) << file;
@@ -291,7 +164,7 @@ static void fail_sync(struct sim *s)
 
 static void flip(struct sim *s)
 {
-    server_flip(victim(s));
+    server_flip(fault_victim(s));
 }
 
 static struct clock *some_clock(struct sim *s)
@@ -340,10 +213,10 @@ static void jump(struct sim *s)
 
 /* ---- timers ---- */
 
-static fault *const faults[] = {crash,        power_cut, blackout,    pause_server, pause_host,
-                                crash_client, cut,       cut_clients, flap,         stall,
-                                fill,         turn,      jump,        slow_down,    rot,
-                                fail_sync,    leap,      flip};
+static fault *const faults[] = {
+    crash,     power_cut,         blackout,   pause_server, pause_host, crash_client,
+    fault_cut, fault_cut_clients, fault_flap, stall,        fill,       turn,
+    jump,      slow_down,         rot,        fail_sync,    leap,       flip};
 enum { FAULT_KINDS = sizeof(faults) / sizeof(faults[0]) };
 
 static uint32_t mean_of(const struct swarm *w, uint32_t kind)
@@ -383,7 +256,6 @@ void fault_begin(struct sim *s)
  * it runs must not make it worse than dead, least of all if it leads. */
 static void let_down(struct sim *s, struct server *n)
 {
-    uint64_t self = UINT64_C(1) << n->index, others = all_servers(s) & ~self;
     n->is_sick = true;
     switch (prng_below(&s->fault_random, 3)) {
     case 0:
@@ -396,8 +268,7 @@ static void let_down(struct sim *s, struct server *n)
         break;
     default:
         journal_trace(&s->journal, "%" PRIu32 " is cut off from now on", n->id);
-        for_pairs(s, self, others, net_cut);
-        for_pairs(s, others, self, net_cut);
+        fault_isolate(s, n);
         break;
     }
 }
@@ -422,7 +293,7 @@ void fault_heal(struct sim *s)
             server_start(n);
     }
     while (dead > 0) {
-        struct server *n = victim(s);
+        struct server *n = fault_victim(s);
         if (n->is_sick)
             n = &s->servers[prng_below(&s->fault_random, s->swarm.members)];
         if (n->is_sick)

@@ -11,10 +11,8 @@
 #include "tests/sim/check_lease.h"
 #include "tests/sim/check_reply.h"
 #include "tests/sim/said.h"
+#include "tests/sim/server_step.h"
 #include "tests/sim/sim.h"
-
-static void step(struct server *n, const struct server_input *input);
-static void finish_step(struct server *n, uint32_t until);
 
 /* ---- birth and death ---- */
 
@@ -68,13 +66,11 @@ void server_init(struct sim *s, uint32_t index)
     c->version = "sim";
 }
 
-static void inbox_drop(struct server *n);
-
 void server_release(struct server *n)
 {
     replica_free(n->replica);
     n->replica = NULL;
-    inbox_drop(n);
+    server_inbox_drop(n);
     free(n->inbox);
     effects_release(&n->effects);
     disk_release(&n->disk);
@@ -106,7 +102,7 @@ void server_die(struct server *n, enum server_death death, int64_t restart_after
     saver_crash(&n->saver, n->saver_busy, &s->disk_random);
     replica_free(n->replica);
     n->replica = NULL;
-    inbox_drop(n);
+    server_inbox_drop(n);
     n->saver_busy = false;
     n->paused = false;
     n->doom = SERVER_NEVER;
@@ -120,108 +116,6 @@ void server_die(struct server *n, enum server_death death, int64_t restart_after
     channel_server_died(s, n->index);
     if (restart_after_ns >= 0)
         sim_after(s, restart_after_ns, on_restart, n, n->life, 0, 0, NULL);
-}
-
-/* ---- pausing ---- */
-
-static void inbox_drop(struct server *n)
-{
-    for (uint32_t i = 0; i < n->inbox_count; i++) {
-        for (uint32_t k = 0; k < n->inbox[i].entries_count; k++)
-            blob_unref(n->inbox[i].entries[k].value);
-        free(n->inbox[i].entries);
-        blob_unref(n->inbox[i].bytes);
-        blob_unref(n->inbox[i].about);
-    }
-    n->inbox_count = 0;
-}
-
-static void inbox_add(struct server *n, const struct server_input *input)
-{
-    if (n->inbox_count == n->inbox_capacity) {
-        n->inbox_capacity = n->inbox_capacity == 0 ? 64 : 2 * n->inbox_capacity;
-        n->inbox = check_realloc(n->inbox, n->inbox_capacity * sizeof(n->inbox[0]));
-    }
-    struct server_input *kept = &n->inbox[n->inbox_count++];
-    *kept = *input;
-    if (kept->bytes != NULL)
-        blob_ref(kept->bytes);
-    if (kept->about != NULL)
-        blob_ref(kept->about);
-    if (kept->entries_count > 0) {
-        kept->entries = check_calloc(input->entries_count, sizeof(kept->entries[0]));
-        for (uint32_t i = 0; i < input->entries_count; i++) {
-            kept->entries[i] = input->entries[i];
-            blob_ref(kept->entries[i].value);
-        }
-    } else {
-        kept->entries = NULL;
-    }
-}
-
-/* a: life, b: number of the pause */
-static void on_resume(void *object, const struct queue_item *item)
-{
-    struct server *n = object;
-    if (n->life == item->a && n->pause_number == item->b)
-        server_resume(n);
-}
-
-void server_pause(struct server *n, int64_t for_ns)
-{
-    if (n->replica == NULL || n->paused)
-        return;
-    n->paused = true;
-    n->pause_number++;
-    sim_after(n->sim, for_ns, on_resume, n, n->life, n->pause_number, 0, NULL);
-    journal_trace(&n->sim->journal, "%" PRIu32 " is paused", n->id);
-    link_review(n->sim, n->index);
-    channel_server_silent(n->sim, n->index);
-}
-
-void server_resume(struct server *n)
-{
-    if (n->replica == NULL || !n->paused)
-        return;
-    journal_trace(&n->sim->journal, "%" PRIu32 " goes on, %" PRIu32 " events late", n->id,
-                  n->inbox_count);
-    n->paused = false;
-    n->is_late = n->effects_left;
-    if (n->effects_left)
-        finish_step(n, n->effects.count);
-    n->is_late = false;
-    struct server_input *late = n->inbox;
-    uint32_t count = n->inbox_count;
-    n->inbox = NULL;
-    n->inbox_count = n->inbox_capacity = 0;
-    uint32_t life = n->life;
-    /* Its timer is late too, before or behind the rest. */
-    bool timer_first = prng_chance(&n->sim->fault_random, 1, 2);
-    if (timer_first)
-        step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
-    for (uint32_t i = 0; i < count; i++) {
-        if (n->replica != NULL && n->life == life)
-            server_take(n, &late[i]);
-        for (uint32_t k = 0; k < late[i].entries_count; k++)
-            blob_unref(late[i].entries[k].value);
-        free(late[i].entries);
-        blob_unref(late[i].bytes);
-        blob_unref(late[i].about);
-    }
-    free(late);
-    if (n->replica != NULL && n->life == life && !timer_first)
-        step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
-    link_review(n->sim, n->index);
-}
-
-void server_take(struct server *n, const struct server_input *input)
-{
-    if (n->replica == NULL)
-        return;
-    if (n->paused)
-        inbox_add(n, input);
-    else
-        step(n, input);
 }
 
 /* ---- one step ---- */
@@ -286,7 +180,7 @@ static void on_wake(void *object, const struct queue_item *item)
 {
     struct server *n = object;
     if (n->life == item->a && n->wake_number == item->b && !n->paused && n->replica != NULL)
-        step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
+        server_step(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
 }
 
 static void wake_later(struct server *n, int64_t wake_at_ns)
@@ -326,7 +220,7 @@ static void look(struct server *n)
     n->was_serving = n->view.serving;
 }
 
-static void step(struct server *n, const struct server_input *input)
+void server_step(struct server *n, const struct server_input *input)
 {
     struct sim *s = n->sim;
     struct replica_event event = {
@@ -372,7 +266,7 @@ static void step(struct server *n, const struct server_input *input)
     if (handed && disk_hand_over(&n->disk, n->effects.list, n->effects.count))
         server_disk_go_on(n);
     n->effects_done = 0;
-    finish_step(n, count);
+    server_finish_step(n, count);
     if (dies) {
         (void)server_is_doomed(n, SERVER_IN_STEP);
     } else if (pauses) {
@@ -384,7 +278,7 @@ static void step(struct server *n, const struct server_input *input)
 }
 
 /* Executes the effects up to `until`; the last of them ends the step. */
-static void finish_step(struct server *n, uint32_t until)
+void server_finish_step(struct server *n, uint32_t until)
 {
     n->judged_message = NULL;
     for (; n->effects_done < until; n->effects_done++)

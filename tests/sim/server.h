@@ -84,6 +84,7 @@ void server_release(struct server *n);
 void server_start(struct server *n);
 /* Dies at once, and starts again after restart_after_ns unless that is negative. */
 void server_die(struct server *n, enum server_death death, int64_t restart_after_ns);
+/* server_pause.c */
 void server_pause(struct server *n, int64_t for_ns);
 void server_resume(struct server *n);
 /* Takes over nothing: references in `input` stay the caller's. */
