@@ -56,7 +56,9 @@ class Torture(unittest.TestCase):
 
     def test_wrong_usage_is_told(self):
         for arguments in ((), ("--minutes", "0"), ("--minutes", "x"), ("--what",),
-                          ("--minutes", "1", "--bin", "/nowhere")):
+                          ("--minutes", "1", "--bin", "/nowhere"),
+                          ("--minutes", "1", "--mutant", "/nowhere"), ("--mutants", "nobody-knows"),
+                          ("--mutants", "--loopback"), ("--mutants", "--tries", "0")):
             done = self.torture(*arguments)
             self.assertEqual(done.returncode, 2, f"{arguments}: {done.stdout} {done.stderr}")
             self.assertIn("torture", done.stderr)

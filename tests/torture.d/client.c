@@ -2,8 +2,8 @@
  *
  *   torture-client ENDPOINTS HISTORY FOLDER FIRST SEED KIND=COUNT...
  *
- * KIND is registers, locks, elections or watches. Each worker is a thread with a session of
- * its own, and a client of the history, from number FIRST on. What they do and hear is
+ * KIND is registers, readers, locks, keepers, elections or watches. Each worker is a thread with a
+ * session of its own, and a client of the history, from number FIRST on. What they do and hear is
  * appended to the file HISTORY. It goes on until its standard input ends; then each worker
  * ends what it has begun, and the program ends with 0. */
 #define _GNU_SOURCE
@@ -23,10 +23,8 @@ static const struct kind {
     const char *name;
     void (*work)(struct worker *w);
 } kinds[] = {
-    {"registers", registers_work},
-    {"locks", locks_work},
-    {"elections", elections_work},
-    {"watches", watches_work},
+    {"registers", registers_work}, {"readers", readers_work},     {"locks", locks_work},
+    {"keepers", keepers_work},     {"elections", elections_work}, {"watches", watches_work},
 };
 
 static struct run run;

@@ -12,7 +12,7 @@ import time
 import cell
 
 CLIENT = os.path.join(cell.HELPERS, "torture-client")
-WORKERS = ("registers=4", "locks=4", "elections=2", "watches=2")
+WORKERS = ("registers=4", "readers=1", "locks=4", "keepers=5", "elections=2", "watches=2")
 NUMBERS_EACH = 64  # of the history, for each process
 END_S = 60  # for a client to end what it has begun
 

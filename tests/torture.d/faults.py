@@ -153,6 +153,11 @@ def cut(run, what, cuts, seconds, gets_on=True):
         run.hold(seconds / len(cuts))
     if gets_on:
         run.progress("while it is cut")
+    heal(run, before)
+
+
+def heal(run, before):
+    """@before: frames that were lost at cuts before."""
     lost = run.network.stats()["cut"] - before
     run.network.heal()
     run.say("heal", f"{lost} frames were lost")

@@ -1,4 +1,5 @@
-/* locks.c - workers that contend for a few locks, and others that stand for election.
+/* locks.c - workers that contend for a few locks, others that keep one for as long as they
+ * can, and others that stand for election.
  *
  * Whoever holds asks the library again and again for how long it may be sure of it, and
  * notes the answer; writes under its sequencer meanwhile, and sometimes also behind its
@@ -13,12 +14,17 @@
 enum {
     LOCKS = 4,
     LOCKS_SHARED = 2, /* of them, those that are shared at times */
+    KEPT = 5,
+    KEPT_FOR_LONG = 2, /* of them, those whose keepers have longer leases */
     ELECTIONS = 2,
     SEQUENCER_BYTES = 256,
     THINK_MS_MAX = 60,
     HOLD_MS_MAX = 40,
     HOLD_LONG_MS_MAX = 900,
+    KEEP_MS_MIN = 1000,
+    KEEP_MS_MAX = 12000,
     ASK_MS = 7,
+    KEEPERS_ASK_MS = 20,
     DELAY_MS_MAX = 300,
 };
 
@@ -128,40 +134,39 @@ static void release(struct holding *h)
         check(w, sequencer, h->path, h->generation, h->exclusive);
 }
 
-static void hold_and_release(struct holding *h)
-{
-    hold(h);
-    release(h);
-}
-
 /* ---- locks ---- */
 
-static void lock_once(struct worker *w, coord_node *node, const char *path, uint32_t number)
+static void lock_once(struct worker *w, coord_node *node, const char *path,
+                      const coord_lock_options *options, bool tries,
+                      void (*while_held)(const struct holding *))
 {
-    struct holding h = {.worker = w, .path = path, .exclusive = true};
-    coord_lock_options options = COORD_LOCK_OPTIONS_INIT;
-    bool tries = worker_chance(w, 20);
-    if (number < LOCKS_SHARED && worker_chance(w, 50)) {
-        options.shared = true;
-        h.exclusive = false;
-    }
-    if (worker_chance(w, 10))
-        options.delay_ms = worker_below(w, DELAY_MS_MAX);
+    struct holding h = {.worker = w, .path = path, .exclusive = !options->shared};
     struct history_call call = {.ask = {.op = tries ? HISTORY_TRY : HISTORY_ACQUIRE,
                                         .path = path,
                                         .exclusive = h.exclusive}};
     worker_begins(w, &call);
-    coord_error error = tries ? coord_trylock_with(node, &options, WORKER_CALL_MS, &h.lock)
+    coord_error error = tries ? coord_trylock_with(node, options, WORKER_CALL_MS, &h.lock)
                               : coord_lock_acquire_with(
-                                    node, &options, 200 + worker_below(w, WORKER_CALL_MS), &h.lock);
+                                    node, options, 200 + worker_below(w, WORKER_CALL_MS), &h.lock);
     if (error == COORD_OK) {
         h.sequencer = coord_lock_sequencer(h.lock);
         if (generation_of(h.sequencer, &h.generation))
             call.told.grant = h.generation;
     }
     worker_ended(w, &call, error);
-    if (error == COORD_OK)
-        hold_and_release(&h);
+    if (error != COORD_OK)
+        return;
+    while_held(&h);
+    release(&h);
+}
+
+static void lock_somehow(struct worker *w, coord_node *node, const char *path, uint32_t number)
+{
+    coord_lock_options options = COORD_LOCK_OPTIONS_INIT;
+    options.shared = number < LOCKS_SHARED && worker_chance(w, 50);
+    if (worker_chance(w, 10))
+        options.delay_ms = worker_below(w, DELAY_MS_MAX);
+    lock_once(w, node, path, &options, worker_chance(w, 20), hold);
 }
 
 /* A handle for each lock, of the session that there is. */
@@ -193,11 +198,50 @@ void locks_work(struct worker *w)
                 nodes_close(nodes);
             worker_path(w, 'l', number, path);
             if (node_open(w, path, &nodes[number]))
-                lock_once(w, nodes[number], path, number);
+                lock_somehow(w, nodes[number], path, number);
         }
         worker_sleep_ms(worker_below(w, THINK_MS_MAX));
     }
     nodes_close(nodes);
+}
+
+/* ---- locks that are kept ---- */
+
+/* Whoever is cut off while it keeps one must have stopped believing in it before the next
+ * does. Reads that get no answer have the library ask for its lease. */
+static void keep(const struct holding *h)
+{
+    struct worker *w = h->worker;
+    int64_t ms = KEEP_MS_MIN + worker_below(w, KEEP_MS_MAX - KEEP_MS_MIN);
+    int64_t end_ns = worker_now_ns() + ms * 1000000;
+    while (believe(h) && worker_now_ns() < end_ns && !worker_stops(w)) {
+        registers_glance(w);
+        worker_sleep_ms(1 + worker_below(w, KEEPERS_ASK_MS));
+    }
+}
+
+/* Each stays with one lock, and one of each process is behind each. */
+void keepers_work(struct worker *w)
+{
+    static const coord_lock_options options = COORD_LOCK_OPTIONS_INIT;
+    coord_node *node = NULL;
+    char path[WORKER_PATH_BYTES];
+    uint32_t number = w->client % KEPT;
+    w->ttl_ms = number < KEPT_FOR_LONG ? WORKER_TTL_LONG_MS : WORKER_TTL_MS;
+    worker_path(w, 'k', number, path);
+    while (!worker_stops(w)) {
+        bool is_new = false;
+        if (worker_session(w, &is_new)) {
+            if (is_new) {
+                coord_node_close(node);
+                node = NULL;
+            }
+            if (node_open(w, path, &node))
+                lock_once(w, node, path, &options, false, keep);
+        }
+        worker_sleep_ms(worker_below(w, THINK_MS_MAX));
+    }
+    coord_node_close(node);
 }
 
 /* ---- elections ---- */
@@ -218,8 +262,10 @@ static void campaign_once(struct worker *w, const char *path)
             call.told.grant = h.generation;
     }
     worker_ended(w, &call, error);
-    if (error == COORD_OK)
-        hold_and_release(&h);
+    if (error != COORD_OK)
+        return;
+    hold(&h);
+    release(&h);
 }
 
 void elections_work(struct worker *w)

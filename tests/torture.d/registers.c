@@ -1,5 +1,5 @@
 /* registers.c - workers that read and write a few nodes that all of them share: by name,
- * on conditions, several at once; and make and delete them. */
+ * on conditions, several at once; and make and delete them; and readers. */
 #define _GNU_SOURCE
 #include <string.h>
 
@@ -10,6 +10,7 @@ enum {
     GUARDED = 4, /* what holders of locks write, under their sequencers */
     EPHEMERALS = 3,
     THINK_MS_MAX = 60,
+    READERS_THINK_MS_MAX = 10,
     /* Of a hundred calls. */
     GETS = 34,
     STATS = 6,
@@ -196,5 +197,23 @@ void registers_work(struct worker *w)
         if (worker_session(w, NULL))
             do_one(w, known);
         worker_sleep_ms(worker_below(w, THINK_MS_MAX));
+    }
+}
+
+/* ---- who only reads, and fast: so somebody reads whatever a leader shows, at any time ---- */
+
+void registers_glance(struct worker *w)
+{
+    char path[WORKER_PATH_BYTES];
+    worker_path(w, 'r', worker_below(w, REGISTERS), path);
+    worker_glance(w, path);
+}
+
+void readers_work(struct worker *w)
+{
+    while (!worker_stops(w)) {
+        if (worker_session(w, NULL))
+            registers_glance(w);
+        worker_sleep_ms(worker_below(w, READERS_THINK_MS_MAX));
     }
 }

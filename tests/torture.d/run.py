@@ -10,6 +10,7 @@ import time
 import cell
 import faults
 import histories
+import leases
 from clients import CLIENT, Clients
 from members import Members
 from network import Loopback, Namespaces, NotPermitted, apart_in_mounts
@@ -206,7 +207,8 @@ class Run:
         # Of each kind that must not be missing one at the beginning; then as it falls.
         first = [faults.the_leader, faults.stop_the_leader, faults.full_disk]
         if self.network.can_cut:
-            first.append(faults.the_leader_from_the_members)
+            first += [leases.an_old_leader_with_clients, leases.clients_that_hear_late,
+                      faults.the_leader_from_the_members]
         first.append(faults.expire_a_client)
         deck = []
         self.began = time.monotonic()
@@ -273,10 +275,26 @@ class Run:
         verdicts = {histories.ANOMALY: ANOMALY, histories.GAVE_UP: TOO_LITTLE}
         raise Failed(verdicts.get(status, USAGE), f"coord-history, with status {status}:\n{said}")
 
+    def judge_all_the_same(self, why):
+        """Of a run that was given up: what clients were told may say more than `why`."""
+        self.clients.close()
+        self.notes.add(self.clients.last)
+        try:
+            self.judge(self.clients.histories + self.clients.last)
+        except Failed as worse:
+            if worse.status == ANOMALY:
+                raise Failed(ANOMALY, f"{why}\nand {worse}") from worse
+        raise why
+
     def everything(self):
         self.begin()
-        self.torture()
-        self.settle()
+        try:
+            self.torture()
+            self.settle()
+        except Failed as why:
+            if why.status in (NO_PROGRESS, ENDED):
+                self.judge_all_the_same(why)
+            raise
         self.judge(self.clients.histories)
 
 

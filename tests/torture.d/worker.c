@@ -121,7 +121,7 @@ bool worker_session(struct worker *w, bool *ret_new)
         return true;
     worker_session_end(w);
     coord_session_options options = COORD_SESSION_OPTIONS_INIT;
-    options.ttl_ms = WORKER_TTL_MS;
+    options.ttl_ms = w->ttl_ms > 0 ? w->ttl_ms : WORKER_TTL_MS;
     options.grace_ms = WORKER_GRACE_MS;
     options.callback = on_state;
     options.on_loss = on_loss;
@@ -175,8 +175,8 @@ coord_error worker_make(struct worker *w, const char *path)
     return error;
 }
 
-coord_error worker_read(struct worker *w, const char *path, bool content, coord_freshness freshness,
-                        coord_stat *ret_stat)
+static coord_error read_within(struct worker *w, const char *path, bool content,
+                               coord_freshness freshness, int64_t ms, coord_stat *ret_stat)
 {
     coord_read_options options = COORD_READ_OPTIONS_INIT;
     void *bytes = NULL;
@@ -187,10 +187,10 @@ coord_error worker_read(struct worker *w, const char *path, bool content, coord_
     options.freshness = freshness;
     *ret_stat = (coord_stat){.size = 0};
     worker_begins(w, &call);
-    coord_error error = content ? coord_get_with(w->session, path, &options, WORKER_CALL_MS, &bytes,
-                                                 &length, ret_stat, &call.told.revision)
-                                : coord_stat_get_with(w->session, path, &options, WORKER_CALL_MS,
-                                                      ret_stat, &call.told.revision);
+    coord_error error = content ? coord_get_with(w->session, path, &options, ms, &bytes, &length,
+                                                 ret_stat, &call.told.revision)
+                                : coord_stat_get_with(w->session, path, &options, ms, ret_stat,
+                                                      &call.told.revision);
     if (error == COORD_OK) {
         call.told.instance = ret_stat->instance;
         call.told.content_generation = ret_stat->content_generation;
@@ -203,6 +203,18 @@ coord_error worker_read(struct worker *w, const char *path, bool content, coord_
     worker_ended(w, &call, error);
     coord_free(bytes);
     return error;
+}
+
+coord_error worker_read(struct worker *w, const char *path, bool content, coord_freshness freshness,
+                        coord_stat *ret_stat)
+{
+    return read_within(w, path, content, freshness, WORKER_CALL_MS, ret_stat);
+}
+
+void worker_glance(struct worker *w, const char *path)
+{
+    coord_stat stat;
+    (void)read_within(w, path, true, COORD_LEASE, WORKER_GLANCE_MS, &stat);
 }
 
 coord_error worker_put(struct worker *w, const struct history_ask *ask, const char *sequencer,

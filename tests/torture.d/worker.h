@@ -14,9 +14,11 @@
 #include "tests/history/history.h"
 
 enum {
-    WORKER_TTL_MS = 2000, /* the shortest there is: sessions are meant to expire */
+    WORKER_TTL_MS = 2000,      /* the shortest there is: sessions are meant to expire */
+    WORKER_TTL_LONG_MS = 4000, /* waits longer for an answer that is late */
     WORKER_GRACE_MS = 5000,
     WORKER_CALL_MS = 3000,
+    WORKER_GLANCE_MS = 100, /* for who would rather ask again than wait */
     WORKER_PATH_BYTES = 128,
     WORKER_VALUE_BYTES = 48,
 };
@@ -34,6 +36,7 @@ struct worker {
     uint32_t client; /* as in the history */
     uint64_t number; /* of the last call */
     uint64_t random;
+    uint32_t ttl_ms;        /* of its sessions; 0: the shortest */
     coord_session *session; /* owned; NULL: none */
     atomic_uint_fast64_t session_id;
 };
@@ -62,12 +65,19 @@ coord_error worker_make(struct worker *w, const char *path);
 /* A read by name: content, or without it only the stat. @ret_stat: size 0 if there is none. */
 coord_error worker_read(struct worker *w, const char *path, bool content, coord_freshness freshness,
                         coord_stat *ret_stat);
+/* A read of the content that waits no longer than WORKER_GLANCE_MS. */
+void worker_glance(struct worker *w, const char *path);
 coord_error worker_put(struct worker *w, const struct history_ask *ask, const char *sequencer,
                        coord_stat *ret_stat);
 
+/* Of any one of the registers. */
+void registers_glance(struct worker *w);
+
 /* The loops, each until the run stops. */
 void registers_work(struct worker *w);
+void readers_work(struct worker *w);
 void locks_work(struct worker *w);
+void keepers_work(struct worker *w);
 void elections_work(struct worker *w);
 void watches_work(struct worker *w);
 
