@@ -2,6 +2,9 @@
 #define _GNU_SOURCE
 #include "coordd/main/driver.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "coordd/main/clock.h"
@@ -9,6 +12,11 @@
 #include "coordd/main/log.h"
 #include "coordd/main/random.h"
 #include "libcoord/base/units.h"
+
+enum {
+    FOUNDING_SAY_MS = 5000,
+    FOUNDING_TEXT_BYTES = 512, /* what is longer is cut */
+};
 
 void driver_init(struct driver *d, struct replica *replica)
 {
@@ -103,14 +111,39 @@ static void write_link(const struct replica_event *event)
 }
 
 /* For those who ask grpc.health.v1.Health. */
-static void tell_health(struct driver *d, int64_t now_ns)
+static void tell_health(struct driver *d, const struct replica_view *view)
 {
-    struct replica_view view;
-    replica_view(d->replica, now_ns, &view);
-    if (view.led == d->led)
+    if (view->led == d->led)
         return;
-    d->led = view.led;
-    rpc_set_serving(d->rpc, view.led);
+    d->led = view->led;
+    rpc_set_serving(d->rpc, view->led);
+}
+
+static const char *address_of(const struct driver *d, uint32_t id)
+{
+    for (uint32_t i = 0; i < d->members_count; i++)
+        if (d->members[i].id == id)
+            return d->members[i].address;
+    return "";
+}
+
+/* Until it is founded a cell does nothing, and waits for whoever was never up. */
+static void tell_awaited(struct driver *d, const struct replica_view *view, int64_t now_ns)
+{
+    char text[FOUNDING_TEXT_BYTES] = "";
+    if (view->awaited_count == 0 || d->founding_said_ns == 0) {
+        d->founding_said_ns = view->awaited_count == 0 ? 0 : now_ns;
+        return;
+    }
+    if (now_ns - d->founding_said_ns < ms_to_ns(FOUNDING_SAY_MS))
+        return;
+    d->founding_said_ns = now_ns;
+    for (uint32_t i = 0; i < view->awaited_count; i++) {
+        size_t length = strlen(text);
+        (void)snprintf(text + length, sizeof text - length, "%s%" PRIu32 "=%s", i == 0 ? "" : ",",
+                       view->awaited[i], address_of(d, view->awaited[i]));
+    }
+    LOG_INFO("founding", log_text("waits_for", text));
 }
 
 void driver_take_event(void *driver, struct replica_event *event)
@@ -130,7 +163,10 @@ void driver_take_event(void *driver, struct replica_event *event)
     for (uint32_t i = 0; i < d->effects.count; i++)
         execute(d, &d->effects.list[i]);
     effects_clear(&d->effects);
-    tell_health(d, event->now_ns);
+    struct replica_view view;
+    replica_view(d->replica, event->now_ns, &view);
+    tell_health(d, &view);
+    tell_awaited(d, &view, event->now_ns);
 }
 
 void driver_take_note(void *driver, enum rpc_note note, uint32_t peer, const char *text)

@@ -19,8 +19,11 @@ struct driver {
     struct journal *journal; /* borrowed; likewise */
     struct saver *saver;     /* borrowed; likewise */
     struct effects effects;
-    int64_t wake_at_ns; /* as the last step said */
-    bool led;           /* what rpc was told */
+    int64_t wake_at_ns;                   /* as the last step said */
+    bool led;                             /* what rpc was told */
+    const struct replica_member *members; /* borrowed; set like rpc */
+    uint32_t members_count;
+    int64_t founding_said_ns; /* since when, or when last, members were awaited; 0: none are */
 };
 
 void driver_init(struct driver *d, struct replica *replica);

@@ -118,6 +118,8 @@ static int open_network(struct serve *s)
     const char *listen = s->config->listen[0] != '\0' ? s->config->listen : own_address(own);
     char why[RPC_WHY_BYTES] = "", cell[2 * REPLICA_CELL_ID_BYTES + 1];
     driver_init(&s->driver, s->loaded.replica);
+    s->driver.members = own->members;
+    s->driver.members_count = own->members_count;
     struct rpc_options options = {
         .self = own->self,
         .incarnation = own->incarnation,

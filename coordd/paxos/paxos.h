@@ -123,6 +123,9 @@ bool paxos_can_propose(const struct paxos *p);
 uint32_t paxos_outstanding(const struct paxos *p); /* slots proposed and not chosen */
 uint64_t paxos_next_slot(const struct paxos *p);   /* of the next proposal, when leading */
 bool paxos_open(const struct paxos *p);            /* the cell may serve clients */
+/* Until then: has this member still to appear, or (a leader knows) to hold the founding
+ * entry? */
+bool paxos_awaits(const struct paxos *p, uint32_t member);
 uint64_t paxos_promised(const struct paxos *p);
 uint64_t paxos_chosen(const struct paxos *p);
 uint64_t paxos_applied(const struct paxos *p);

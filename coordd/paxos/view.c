@@ -84,6 +84,22 @@ bool paxos_open(const struct paxos *p)
     return p->membership.open;
 }
 
+bool paxos_awaits(const struct paxos *p, uint32_t member)
+{
+    const struct membership *m = &p->membership;
+    const struct log_entry *last = log_get(&p->acceptor.log, p->acceptor.log.last);
+    int index = membership_index(m, member);
+
+    if (m->open || p->lost || index < 0 || (uint32_t)index == m->self)
+        return false;
+    if (last != NULL && last->kind == ENTRY_OPEN)
+        return false; /* it began again, and has not heard yet that this was chosen */
+    if (m->heard[index] == 0)
+        return (p->up_mask >> index & 1) == 0; /* else it is there, with nothing to say to us */
+    return p->role == PAXOS_LEADER && m->founded_slot != 0 &&
+           p->leader.peers[index].held < m->founded_slot;
+}
+
 uint64_t paxos_promised(const struct paxos *p)
 {
     return p->acceptor.promised;

@@ -144,6 +144,9 @@ void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *
     ret->lease_until_ns = paxos_lease_until(r->paxos);
     ret->cell_open = paxos_open(r->paxos);
     ret->led = ret->serving || (ret->cell_open && paxos_follows(r->paxos, now_ns));
+    for (uint32_t i = 0; !ret->cell_open && i < r->config.members_count; i++)
+        if (paxos_awaits(r->paxos, r->config.members[i].id))
+            ret->awaited[ret->awaited_count++] = r->config.members[i].id;
 }
 
 /* ---- applying ---- */

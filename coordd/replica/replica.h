@@ -113,6 +113,8 @@ struct replica_view {
                                gets an answer, or the way to one */
     int64_t lease_until_ns; /* own lease as leader, 0 if none */
     uint64_t cell_open;     /* the founding entry is held by all */
+    uint32_t awaited[REPLICA_MEMBERS_MAX]; /* ids that it waits for until then */
+    uint32_t awaited_count;
 };
 void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *ret);
 

@@ -201,6 +201,8 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
     }
     member.members = pointers;
     member.n_members = r->config.members_count;
+    member.awaited = view.awaited;
+    member.n_awaited = view.awaited_count;
     answer.revision = view.revision;
     answer.body_case = COORD__V1__ANSWER__BODY_MEMBER;
     answer.member = &member;

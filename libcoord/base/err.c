@@ -32,7 +32,7 @@ static const struct err_words words[] = {
     [ERR_INTERNAL] = {"INTERNAL", "internal error"},
     [ERR_NOT_HELD] = {"NOT_HELD", "lock is not held"},
     [ERR_CANCELLED] = {"CANCELLED", "cancelled by the caller"},
-    [ERR_UNAVAILABLE] = {"UNAVAILABLE", "no server could be reached in time"},
+    [ERR_UNAVAILABLE] = {"UNAVAILABLE", "the cell gave no answer in time"},
     [ERR_UNSUPPORTED] = {"UNSUPPORTED", "not supported by this cell"},
     [ERR_NOT_LEADER] = {"NOT_LEADER", "not the leader"},
 };

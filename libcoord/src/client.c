@@ -9,6 +9,7 @@
 
 #include "libcoord/base/check.h"
 #include "libcoord/src/inner.h"
+#include "libcoord/src/reason.h"
 
 enum {
     ASK_WAIT_MS = 500, /* for one server to say who it is; doubles ... */
@@ -134,6 +135,7 @@ static bool ask_around(struct coord_client *c, int64_t timeout_ms, char why[DETA
 
     /* One after the other: mostly the first one answers, and is enough. */
     uint32_t count = c->endpoints.count;
+    why[0] = '\0';
     for (uint32_t i = 0; i < count; i++) {
         struct unary_reply reply = {.address = c->endpoints.list[i]};
         unary_all(c, &request, &reply, 1, timeout_ms);
@@ -141,7 +143,7 @@ static bool ask_around(struct coord_client *c, int64_t timeout_ms, char why[DETA
         buffer_release(&reply.answer);
         if (good)
             return true;
-        (void)snprintf(why, DETAIL_BYTES, "%.80s: %.160s", reply.address, reply.why);
+        reason_add(why, reply.address, reply.why);
     }
     return false;
 }

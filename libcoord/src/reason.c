@@ -32,3 +32,12 @@ void reason_of(grpc_status_code status, grpc_slice details, char why[DETAIL_BYTE
         plain = "it cannot be reached";
     (void)snprintf(why, DETAIL_BYTES, "%s", plain);
 }
+
+void reason_add(char all[DETAIL_BYTES], const char *address, const char *why)
+{
+    char one[DETAIL_BYTES];
+    size_t length = strlen(all);
+    int more = snprintf(one, sizeof one, "%s%.80s: %.160s", length > 0 ? "; " : "", address, why);
+    if (more > 0 && length + (size_t)more < DETAIL_BYTES)
+        (void)memcpy(all + length, one, (size_t)more + 1);
+}

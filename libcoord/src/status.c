@@ -8,14 +8,15 @@
 
 #include "libcoord/base/check.h"
 #include "libcoord/src/inner.h"
+#include "libcoord/src/reason.h"
 
 enum { ROUNDS = 2 };
 
 struct survey {
     struct address_list asked;
     coord_status *status;
-    const char *why; /* of the last that did not answer */
-    char why_text[DETAIL_BYTES];
+    char why[CLIENT_SESSION_ENDPOINTS_MAX][DETAIL_BYTES]; /* of each asked; "" if it answered */
+    bool awaited_by_leader;
 };
 
 static coord_member *member_of(coord_status *s, uint32_t id)
@@ -35,8 +36,24 @@ static void set_text(char **text, const char *value)
     *text = check_strdup(value);
 }
 
-static void note_member(coord_status *s, const Coord__V1__MemberStatus *from)
+/* Who leads knows best whom the founding of the cell waits for. */
+static void note_awaited(struct survey *survey, const Coord__V1__MemberStatus *from)
 {
+    coord_status *s = survey->status;
+    bool leads = strcmp(from->role, "leader") == 0;
+    if (survey->awaited_by_leader || (s->awaited_count > 0 && !leads))
+        return;
+    survey->awaited_by_leader = leads;
+    s->awaited = check_realloc(s->awaited, (from->n_awaited + 1) * sizeof *s->awaited);
+    for (size_t i = 0; i < from->n_awaited; i++)
+        s->awaited[i] = from->awaited[i];
+    s->awaited_count = from->n_awaited;
+}
+
+static void note_member(struct survey *survey, const Coord__V1__MemberStatus *from)
+{
+    coord_status *s = survey->status;
+    note_awaited(survey, from);
     coord_member *m = member_of(s, from->id);
     set_text(&m->address, from->address);
     set_text(&m->role, from->role);
@@ -61,16 +78,15 @@ static void note_member(coord_status *s, const Coord__V1__MemberStatus *from)
     }
 }
 
-static void note_reply(struct survey *survey, struct unary_reply *reply)
+static void note_reply(struct survey *survey, uint32_t place, struct unary_reply *reply)
 {
     Coord__V1__Answer *a = NULL;
     if (reply->answered)
         a = coord__v1__answer__unpack(NULL, reply->answer.length, reply->answer.data);
     if (a != NULL && a->body_case == COORD__V1__ANSWER__BODY_MEMBER) {
-        note_member(survey->status, a->member);
+        note_member(survey, a->member);
     } else {
-        (void)memcpy(survey->why_text, reply->why, sizeof survey->why_text);
-        survey->why = reply->address;
+        (void)memcpy(survey->why[place], reply->why, sizeof survey->why[place]);
     }
     coord__v1__answer__free_unpacked(a, NULL);
     buffer_release(&reply->answer);
@@ -94,7 +110,7 @@ static void ask(struct coord_client *client, struct survey *survey, uint32_t fir
         replies[i] = (struct unary_reply){.address = survey->asked.list[first + i]};
     unary_all(client, &request, replies, count, timeout_ms);
     for (size_t i = 0; i < count; i++)
-        note_reply(survey, &replies[i]);
+        note_reply(survey, first + (uint32_t)i, &replies[i]);
 }
 
 static int by_id(const void *a, const void *b)
@@ -103,11 +119,21 @@ static int by_id(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void conclude(coord_status *s)
+static const char *why_unreached(const struct survey *survey, const coord_member *m)
 {
+    for (uint32_t i = 0; i < survey->asked.count; i++)
+        if (strcmp(survey->asked.list[i], m->address) == 0)
+            return survey->why[i];
+    return "";
+}
+
+static void conclude(struct survey *survey)
+{
+    coord_status *s = survey->status;
     uint64_t highest = 0;
     for (size_t i = 0; i < s->members_count; i++) {
         coord_member *m = &s->members[i];
+        set_text(&m->unreached, m->role == NULL ? why_unreached(survey, m) : "");
         if (m->role == NULL)
             set_text(&m->role, "unreachable");
         if (m->version == NULL)
@@ -149,11 +175,13 @@ coord_error coord_status_get(coord_client *client, int64_t deadline_ms, coord_st
             if (survey.status->members[i].role == NULL)
                 (void)address_list_add(&survey.asked, survey.status->members[i].address);
     }
-    conclude(survey.status);
+    conclude(&survey);
     if (survey.status->members_count == 0) {
+        char why[DETAIL_BYTES] = "";
+        for (uint32_t i = 0; i < survey.asked.count; i++)
+            reason_add(why, survey.asked.list[i], survey.why[i]);
         coord_status_free(survey.status);
-        return fail(COORD_ERR_UNAVAILABLE, "%.80s: %.160s",
-                    survey.why != NULL ? survey.why : "no server", survey.why_text);
+        return fail(COORD_ERR_UNAVAILABLE, "%s", why);
     }
     *ret_status = survey.status;
     return COORD_OK;
@@ -167,8 +195,10 @@ void coord_status_free(coord_status *status)
         free(status->members[i].address);
         free(status->members[i].role);
         free(status->members[i].version);
+        free(status->members[i].unreached);
     }
     free(status->members);
+    free(status->awaited);
     free(status->cell_name);
     free(status);
 }

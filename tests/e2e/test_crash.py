@@ -3,6 +3,7 @@
 """kill -9 of followers, of leaders again and again, and of all five: no write that
 was acknowledged is ever missing, and a new leader serves soon."""
 
+import json
 import unittest
 
 import cell
@@ -119,7 +120,9 @@ class Crash(unittest.TestCase):
             server.kill()
         for arguments in (["put", "/minority", "1"], ["get", "/ready"]):
             self.assertEqual(self.cell.ctl("--deadline", "1s", *arguments).returncode, 69)
-        roles = [m["role"] for m in self.cell.json("status")["members"]]
+        done = self.cell.ctl("status", "-o", "json")
+        roles = [m["role"] for m in json.loads(done.stdout)["members"]]
+        self.assertEqual(done.returncode, 70)
         self.assertEqual(roles.count("unreachable"), 3)
         self.assertEqual(roles.count("leader"), 0)
         self.cell.servers[0].start()

@@ -168,20 +168,34 @@ create --sequential /t/n-
 class Minority(unittest.TestCase):
     """Two of five servers are left."""
 
+    def leaderless(self, own):
+        done = own.ctl("status", "-o", "json")
+        return done if done.returncode == 70 else None
+
+    def said_of(self, own):
+        gone = ", ".join(s.address for s in own.servers[:3])
+        return (f"coordctl: 3 of 5 servers cannot be reached (connection refused: {gone}); "
+                "2 answered, and nobody leads: that takes 3, a majority\n")
+
     def test_what_is_stale_can_still_be_read(self):
         with cell.Cell() as own:
             own.ok("put", "/left", "v")
             own.wait_agree()
             for server in own.servers[:3]:
                 server.kill()
-            status = own.json("status")
+            shown = cell.until(lambda: self.leaderless(own), 10, "nobody leads")
+            self.assertIn(self.said_of(own), shown.stderr)
+            status = json.loads(shown.stdout)
             self.assertEqual([m["role"] for m in status["members"]].count("unreachable"), 3)
+            self.assertEqual([m["unreached"] for m in status["members"]],
+                             ["connection refused"] * 3 + [""] * 2)
             self.assertEqual([m["pid"] for m in status["members"]][:3], [None] * 3)
             done = own.ctl("get", "--deadline", "1s", "/left")
             self.assertEqual(done.returncode, 69)
             self.assertRegex(done.stderr, r"no leader answered in time"
                              r"(: 127\.0\.0\.1:\d+: (connection refused|it does not lead))?\)")
             self.assertNotIn("gRPC", done.stderr)
+            self.assertTrue(done.stderr.endswith(self.said_of(own)), done.stderr)
             self.assertEqual(own.ok("get", "--stale", "/left"), "v\n")
             self.assertIn("left\n", own.ok("ls", "--stale", "/"))
             said = own.ok("hash")

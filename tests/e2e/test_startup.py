@@ -3,6 +3,7 @@
 """What a server says, and how it ends, when it cannot start; and that it is not
 taken in by a directory, a cell or a peer that is not its own."""
 
+import json
 import os
 import shutil
 import signal
@@ -165,6 +166,34 @@ class Startup(unittest.TestCase):
             file.write("colour = blue\n")
         self.server.stop()
         self.fails(USAGE, "--config", path, says="colour")
+
+
+class Founding(unittest.TestCase):
+    def test_a_cell_that_is_not_founded_says_whom_it_waits_for(self):
+        own = cell.Cell()
+        self.addCleanup(own.close)
+        own.init()
+        late = own.servers[3]
+        others = [s for s in own.servers if s is not late]
+        for server in others:
+            server.start()
+
+        waits = f"not founded yet: each server must be up once, and it waits for {late.id} " \
+                f"({late.address})\n"
+
+        def told():
+            done = own.ctl("status")
+            return done if done.stderr.endswith(waits) else None
+        done = cell.until(told, 20, "status says whom the cell waits for")
+        self.assertEqual(done.returncode, 70)
+        self.assertEqual(json.loads(own.ctl("status", "-o", "json").stdout)["awaited"], [late.id])
+        self.assertIn(waits, own.ctl("--deadline", "1s", "get", "/a").stderr)
+        for server in others:
+            cell.until(lambda s=server: f'founding waits_for="{late.id}={late.address}"' in s.said(),
+                       30, "the log says it, too")
+        late.start()
+        own.wait_ready()
+        self.assertEqual(own.json("status")["awaited"], [])
 
 
 class Strangers(unittest.TestCase):

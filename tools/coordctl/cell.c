@@ -7,10 +7,14 @@
 
 #include "tools/coordctl/command.h"
 #include "tools/coordctl/signals.h"
+#include "tools/coordctl/standing.h"
 #include "tools/coordctl/units.h"
 
 /* Ending a session is a courtesy: without an answer it ends with its lease. */
 enum { CLOSE_MS_MAX = 2000 };
+
+/* So long we ask each server how it is, when the cell gave no answer. */
+enum { LOOK_MS_MAX = 500 };
 
 void cell_init(struct cell *cell, const struct arguments *a)
 {
@@ -97,6 +101,23 @@ static void print_reason(const char *subject, const char *text, const char *deta
     fputs(is_more ? "" : ")", stderr);
 }
 
+/* Why the cell gave no answer, as far as its servers tell. If none was ever reached, that
+ * was said. */
+static void print_standing(const struct cell *cell)
+{
+    char standing[STANDING_BYTES];
+    coord_status *status;
+    if (cell->client == NULL)
+        return;
+    if (coord_status_get(cell->client, LOOK_MS_MAX, &status) != COORD_OK) {
+        fputs("coordctl: none of its servers can be reached\n", stderr);
+        return;
+    }
+    standing_text(status, standing);
+    fprintf(stderr, "coordctl: %s\n", standing);
+    coord_status_free(status);
+}
+
 int cell_refused_with(const struct cell *cell, const char *subject, coord_error error,
                       const char *detail)
 {
@@ -107,7 +128,7 @@ int cell_refused_with(const struct cell *cell, const char *subject, coord_error 
     print_reason(subject, coord_error_text(error), detail);
     fputc('\n', stderr);
     if (code == EXIT_UNREACHABLE)
-        fprintf(stderr, "coordctl: no answer in time from the cell at %s\n", cell->endpoints);
+        print_standing(cell);
     return code;
 }
 

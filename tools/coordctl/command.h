@@ -11,6 +11,7 @@ enum exit_code {
     EXIT_REFUSED = 1,
     EXIT_USAGE = 2,
     EXIT_UNREACHABLE = 69,  /* the cell gave no answer in time */
+    EXIT_NOT_SERVING = 70,  /* status: servers answer, but nobody leads */
     EXIT_NOT_ACQUIRED = 75, /* the lock or leadership was not to be had */
     EXIT_LOST = 76,         /* it was lost while we ran */
 };

@@ -11,7 +11,8 @@
 const struct command commands[] = {
     {"status",
      "what each server of the cell says of itself",
-     "69 if none of them says anything; who is not reached is listed, too.\n",
+     "Who is not reached is listed, too. 69 if none of them says anything; 70 if nobody leads, or\n"
+     "the cell is not founded yet as some were never up: then the last line tells what is known.\n",
      "status",
      {"", 0, 0, 0, false},
      false,

@@ -21,8 +21,10 @@ static void print_overview(FILE *out)
         fprintf(out, "  %-12s  %s\n", c->name, c->summary);
     fputs("\nOptions of every command:\n", out);
     arguments_print_options(out, TAKES_GLOBAL);
-    fputs("\nExit codes: 0 done, 1 refused, 2 usage, 69 cell not reachable, 75 lock not acquired,\n"
-          "76 lock or leadership lost; otherwise the code of the command that was run.\n"
+    fputs("\nExit codes: 0 done, 1 refused, 2 usage, 69 cell not reachable, 70 nobody leads "
+          "(status),\n"
+          "75 lock not acquired, 76 lock or leadership lost; otherwise the code of the command "
+          "that was run.\n"
           "'coordctl COMMAND --help' tells more.\n",
           out);
 }

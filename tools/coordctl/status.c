@@ -11,6 +11,7 @@
 #include "tools/coordctl/memory.h"
 #include "tools/coordctl/output.h"
 #include "tools/coordctl/signals.h"
+#include "tools/coordctl/standing.h"
 
 enum {
     CONNECT_MS_MAX = 2000, /* who shall say how it is answers at once, or not at all */
@@ -43,6 +44,7 @@ static void add_own_words(cJSON *member, const coord_member *m)
 static void status_json(const coord_status *status)
 {
     cJSON *object = cJSON_CreateObject(), *members = cJSON_CreateArray();
+    cJSON *awaited = cJSON_CreateArray();
     json_add_text(object, "cell", status->cell);
     json_add_text(object, "name", status->cell_name);
     json_add_u64(object, "revision", status->revision);
@@ -53,9 +55,13 @@ static void status_json(const coord_status *status)
         json_add_u64(member, "id", m->id);
         json_add_text(member, "address", m->address);
         json_add_text(member, "role", m->role);
+        json_add_text(member, "unreached", m->unreached);
         add_own_words(member, m);
         cJSON_AddItemToArray(members, member);
     }
+    for (size_t i = 0; i < status->awaited_count; i++)
+        cJSON_AddItemToArray(awaited, cJSON_CreateNumber(status->awaited[i]));
+    cJSON_AddItemToObject(object, "awaited", awaited);
     cJSON_AddItemToObject(object, "members", members);
     json_finish(object, false, stdout);
 }
@@ -134,8 +140,15 @@ int status_show(struct cell *cell, const struct arguments *a)
         status_json(status);
     else
         status_table(status);
+    if (!standing_serves(status)) {
+        char standing[STANDING_BYTES];
+        standing_text(status, standing);
+        (void)output_flush(); /* where both go to the same place the table is above */
+        fprintf(stderr, "coordctl: %s\n", standing);
+        code = EXIT_NOT_SERVING;
+    }
     coord_status_free(status);
-    return EXIT_DONE;
+    return code;
 }
 
 /* ---- hash ---- */

@@ -746,6 +746,7 @@ typedef struct coord_member {
     char *version;
     uint64_t compared; /* the last slot behind which the servers found, through their log, that
                           its state is the majority's; 0: none yet */
+    char *unreached;   /* why it did not answer; "" if it did, or was not asked */
 } coord_member;
 typedef struct coord_status {
     char cell[33];
@@ -754,6 +755,8 @@ typedef struct coord_status {
     uint32_t leader;   /* member id, 0 if nobody leads */
     coord_member *members;
     size_t members_count;
+    uint32_t *awaited; /* ids: a new cell is founded when they have been up, too */
+    size_t awaited_count;
 } coord_status;
 /* Asks every member of itself; needs no session. To be freed with coord_status_free.
  * COORD_ERR_UNAVAILABLE: none answered within @deadline_ms. */
