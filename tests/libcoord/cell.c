@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "tests/libcoord/cell.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,19 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tests/support/ports.h"
 
 enum {
     READY_MS = 30000,
     OUTPUT_BYTES = 16384,
     STARTS_MAX = 5, /* somebody else may take the ports that were free a moment ago */
-    /* Below those that the kernel gives to whoever connects. */
-    PORT_MIN = 10000,
-    PORT_MAX = 32000,
-    PROBES_MAX = 1000,
     EXEC_FAILED = 127,
 };
 
@@ -65,34 +61,6 @@ pid_t child_spawn(const char *const *arguments, int out)
         dup2(STDOUT_FILENO, STDERR_FILENO) >= 0)
         (void)execv(arguments[0], (char *const *)(uintptr_t)arguments);
     _exit(EXEC_FAILED);
-}
-
-static bool is_free(int port)
-{
-    int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    /* As the servers bind: a port in TIME_WAIT is free. */
-    bool free = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-                bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return free;
-}
-
-int cell_free_ports(void)
-{
-    const int rows = (PORT_MAX - PORT_MIN) / CELL_MEMBERS;
-    int row = (int)((now_ms() + getpid() * INT64_C(7919)) % rows);
-    for (int probe = 0; probe < PROBES_MAX; probe++, row = (row + 1) % rows) {
-        int port = PORT_MIN + row * CELL_MEMBERS, i = 0;
-        while (i < CELL_MEMBERS && is_free(port + i))
-            i++;
-        if (i == CELL_MEMBERS)
-            return port;
-    }
-    return 0;
 }
 
 static void read_members(struct cell *c, const char *text)
@@ -139,7 +107,7 @@ static bool start(struct cell *c, char said[OUTPUT_BYTES])
 {
     memset(c, 0, sizeof *c);
     said[0] = '\0';
-    c->port = cell_free_ports();
+    c->port = ports_free(CELL_MEMBERS);
     (void)snprintf(c->directory, sizeof c->directory, "/tmp/coord-test-XXXXXX");
     if (c->port == 0 || mkdtemp(c->directory) == NULL)
         return false;

@@ -32,8 +32,6 @@ bool cell_restart(struct cell *c, uint32_t member);
  * thread that calls this. */
 pid_t child_spawn(const char *const *arguments, int out);
 void child_remove_directory(const char *directory); /* with all in it */
-/* The first of as many free ports in a row as a cell has members; 0: none found. */
-int cell_free_ports(void);
 
 /* Polls until condition(context), at most ms; false if it never came. */
 bool eventually(bool (*condition)(void *context), void *context, int ms);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "tests/libcoord/cell.h"
+#include "tests/support/ports.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000, SHORT_MS = 800, CELLS = 3 };
@@ -182,7 +183,7 @@ int main(int argc, char **argv)
         TEST(test_cells__an_address_that_changed_hands_is_refused_by_name),
     };
     char first[32], second[32];
-    int port = cell_free_ports();
+    int port = ports_free(1);
     (void)snprintf(first, sizeof first, "127.0.0.1:%d", port);
     (void)snprintf(second, sizeof second, "127.0.0.2:%d", port);
     if (port == 0 || !one_init(&cells[0], first, "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a") ||

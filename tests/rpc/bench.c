@@ -8,11 +8,14 @@
 
 #include "libcoord/base/check.h"
 #include "libcoord/base/units.h"
+#include "tests/support/ports.h"
 
 enum {
     MEMBERS = 3,
     ROUND_MS = 1,
+    TARGET_BYTES = 32,
 };
+#define SCHEME "ipv4:"
 
 static int64_t now_ns(void)
 {
@@ -60,14 +63,35 @@ static void on_note(void *context, enum rpc_note note, uint32_t peer, const char
     (void)snprintf(s->noted, sizeof s->noted, "%s", text);
 }
 
-void server_open(struct server *s, uint32_t self, uint8_t cell, uint16_t base_port)
+uint16_t bench_port(uint32_t member)
+{
+    static int base;
+    if (base == 0)
+        base = ports_free(BENCH_NOBODY);
+    CHECK(base != 0 && member >= 1 && member <= BENCH_NOBODY);
+    return (uint16_t)(base + (int)member - 1);
+}
+
+const char *bench_address(uint32_t member)
+{
+    return bench_target(member) + strlen(SCHEME);
+}
+
+const char *bench_target(uint32_t member)
+{
+    static char targets[BENCH_NOBODY][TARGET_BYTES];
+    char *target = targets[member - 1];
+    (void)snprintf(target, TARGET_BYTES, SCHEME "127.0.0.1:%u", bench_port(member));
+    return target;
+}
+
+void server_open(struct server *s, uint32_t self, uint8_t cell)
 {
     struct replica_member members[MEMBERS];
     memset(members, 0, sizeof members);
     for (uint32_t i = 0; i < MEMBERS; i++) {
         members[i].id = i + 1;
-        (void)snprintf(members[i].address, sizeof members[i].address, "127.0.0.1:%u",
-                       base_port + i);
+        (void)snprintf(members[i].address, sizeof members[i].address, "%s", bench_address(i + 1));
     }
     struct rpc_options options = {
         .self = self,

@@ -12,6 +12,7 @@ enum {
     BENCH_WAIT_MS_MAX = 10000,
     BENCH_EVENTS_MAX = 4096,
     BENCH_TEXT_BYTES = 160,
+    BENCH_NOBODY = 4,
 };
 
 /* What an event was, without what it borrowed. */
@@ -43,9 +44,13 @@ struct bench {
     unsigned clients_count;
 };
 
-/* Member `self` of a cell whose members 1 to 3 listen on ports from base_port
- * on; `cell` fills the cell id. */
-void server_open(struct server *s, uint32_t self, uint8_t cell, uint16_t base_port);
+/* Where members 1 to 3 listen, in this process, and 4 does not; and how to dial them. */
+uint16_t bench_port(uint32_t member);
+const char *bench_address(uint32_t member);
+const char *bench_target(uint32_t member);
+
+/* Member `self` of a cell of 1 to 3; `cell` fills the cell id. */
+void server_open(struct server *s, uint32_t self, uint8_t cell);
 void server_close(struct server *s);
 enum replica_link server_link(const struct server *s, uint32_t peer); /* as told last */
 

@@ -6,12 +6,10 @@
 #include "tests/support/runner.h"
 
 enum {
-    BASE_PORT = 7520,
     SERVING = 1,
     NOT_SERVING = 2,
     SERVICE_UNKNOWN = 3,
 };
-#define TARGET       "ipv4:127.0.0.1:7520"
 #define HEALTH_CHECK "/grpc.health.v1.Health/Check"
 #define HEALTH_WATCH "/grpc.health.v1.Health/Watch"
 
@@ -31,8 +29,8 @@ static struct fixture *fixture_open(const char *method)
 {
     static struct fixture f; /* large; one at a time */
     memset(&f, 0, sizeof f);
-    server_open(&f.server, 1, 7, BASE_PORT);
-    client_open(&f.client, TARGET);
+    server_open(&f.server, 1, 7);
+    client_open(&f.client, bench_target(1));
     f.bench.servers[f.bench.servers_count++] = &f.server;
     f.bench.clients[f.bench.clients_count++] = &f.client;
     client_start(&f.client, method, true);
@@ -171,8 +169,8 @@ static void test_health__a_watcher_that_does_not_read_is_told_the_last_state(voi
 {
     static struct fixture f;
     memset(&f, 0, sizeof f);
-    server_open(&f.server, 1, 7, BASE_PORT);
-    client_open(&f.client, TARGET);
+    server_open(&f.server, 1, 7);
+    client_open(&f.client, bench_target(1));
     f.bench.servers[f.bench.servers_count++] = &f.server;
     f.bench.clients[f.bench.clients_count++] = &f.client;
     client_start(&f.client, HEALTH_WATCH, false);
@@ -236,7 +234,7 @@ static void test_health__one_call_too_many_is_refused(void)
     }
     bench_for_ms(&f->bench, 100);
     struct client more;
-    client_open(&more, TARGET);
+    client_open(&more, bench_target(1));
     f->bench.clients[f->bench.clients_count++] = &more;
     client_start(&more, HEALTH_CHECK, true);
     CU_ASSERT_TRUE(bench_until(&f->bench, client_ended, &more));

@@ -8,7 +8,6 @@
 #include "tests/support/runner.h"
 
 enum {
-    BASE_PORT = 7520,
     CELL = 7,
 };
 #define LINK      "/coord.v1.Replica/Link"
@@ -29,7 +28,7 @@ static struct fixture *fixture_open(void)
 
 static void add_server(struct fixture *f, struct server *s, uint32_t self, uint8_t cell)
 {
-    server_open(s, self, cell, BASE_PORT);
+    server_open(s, self, cell);
     f->bench.servers[f->bench.servers_count++] = s;
 }
 
@@ -102,11 +101,11 @@ static void test_links__a_member_that_went_is_refused_and_comes_back(void)
     server_close(&f->one);
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, two_refused, f));
     send_to(&f->two, 1, "nobody is there: dropped");
-    server_open(&f->one, 1, CELL, BASE_PORT);
+    server_open(&f->one, 1, CELL);
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, both_up, f));
     server_close(&f->two);
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, one_down, f));
-    server_open(&f->two, 2, CELL, BASE_PORT);
+    server_open(&f->two, 2, CELL);
     CU_ASSERT_TRUE(bench_until(&f->bench, both_up, f));
     server_close(&f->one);
     server_close(&f->two);
@@ -151,7 +150,7 @@ static void expect_refused(const struct greeting_case *c)
 {
     struct fixture *f = fixture_open();
     add_server(f, &f->two, 2, CELL);
-    client_open(&f->client, "ipv4:127.0.0.1:7521");
+    client_open(&f->client, bench_target(2));
     f->bench.clients[f->bench.clients_count++] = &f->client;
     if (c->cell != NULL)
         client_header(&f->client, "coord-cell", c->cell);
@@ -196,7 +195,7 @@ static void test_links__strangers_are_refused_with_a_reason(void)
 
 static void greet_as_three(struct client *c)
 {
-    client_open(c, "ipv4:127.0.0.1:7520");
+    client_open(c, bench_target(1));
     client_header(c, "coord-cell", CELL_TEXT);
     client_header(c, "coord-member", "3");
     client_header(c, "coord-incarnation", "00000000000003eb");
@@ -243,7 +242,7 @@ static void test_links__a_peer_that_does_not_read_loses_its_link_at_the_bound(vo
 {
     struct fixture *f = fixture_open();
     add_server(f, &f->one, 1, CELL);
-    client_open(&f->client, "ipv4:127.0.0.1:7520");
+    client_open(&f->client, bench_target(1));
     client_header(&f->client, "coord-cell", CELL_TEXT);
     client_header(&f->client, "coord-member", "3");
     client_header(&f->client, "coord-incarnation", "00000000000003eb");

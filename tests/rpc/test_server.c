@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,10 +14,7 @@
 #include "tests/rpc/bench.h"
 #include "tests/support/runner.h"
 
-enum {
-    BASE_PORT = 7510,
-};
-#define TARGET "ipv4:127.0.0.1:7510"
+enum { TARGET_BYTES = 64 };
 
 struct fixture {
     struct server server;
@@ -29,7 +27,7 @@ static struct fixture *fixture_open_for(const char *target, const char *method, 
 {
     static struct fixture f; /* large; one at a time */
     memset(&f, 0, sizeof f);
-    server_open(&f.server, 1, 7, BASE_PORT);
+    server_open(&f.server, 1, 7);
     client_open(&f.client, target);
     f.bench.servers[f.bench.servers_count++] = &f.server;
     f.bench.clients[f.bench.clients_count++] = &f.client;
@@ -67,7 +65,7 @@ static bool got_ten(void *f)
 
 static void expect_unimplemented(const char *method)
 {
-    struct fixture *f = fixture_open(TARGET, method);
+    struct fixture *f = fixture_open(bench_target(1), method);
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, ended, f));
     CU_ASSERT_EQUAL(f->client.status, GRPC_STATUS_UNIMPLEMENTED);
     CU_ASSERT_EQUAL(f->server.seen_count, 0);
@@ -83,8 +81,9 @@ static void test_server__unknown_methods_are_unimplemented(void)
 
 static void test_server__is_reached_by_the_abstract_unix_socket(void)
 {
-    struct fixture *f =
-        fixture_open("unix-abstract:coord-127.0.0.1-7510", "/coord.v1.Coord/KeepAlive");
+    char target[TARGET_BYTES];
+    (void)snprintf(target, sizeof target, "unix-abstract:coord-127.0.0.1-%u", bench_port(1));
+    struct fixture *f = fixture_open(target, "/coord.v1.Coord/KeepAlive");
     CU_ASSERT_TRUE(bench_until(&f->bench, opened, f));
     fixture_close(f);
 }
@@ -92,7 +91,7 @@ static void test_server__is_reached_by_the_abstract_unix_socket(void)
 /* What a client says of its cell. */
 static void expect_for_cell(const char *cell, bool taken)
 {
-    struct fixture *f = fixture_open_for(TARGET, "/coord.v1.Coord/Session", cell);
+    struct fixture *f = fixture_open_for(bench_target(1), "/coord.v1.Coord/Session", cell);
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, taken ? opened : ended, f));
     CU_ASSERT_EQUAL(f->server.opened, taken ? 1 : 0);
     if (!taken) {
@@ -111,7 +110,8 @@ static void test_server__a_client_of_another_cell_is_refused(void)
 
 static enum rpc_result try_listen(const char *address, char *why)
 {
-    struct replica_member member = {.id = 1, .address = "127.0.0.1:7510"};
+    struct replica_member member = {.id = 1};
+    (void)snprintf(member.address, sizeof member.address, "%s", bench_address(1));
     struct rpc_options options = {
         .self = 1, .incarnation = 1, .members = &member, .members_count = 1, .listen = address};
     struct rpc *rpc = NULL;
@@ -122,13 +122,16 @@ static enum rpc_result try_listen(const char *address, char *why)
 
 static void test_server__says_why_it_cannot_listen(void)
 {
-    char why[RPC_WHY_BYTES] = "";
-    struct fixture *f = fixture_open(TARGET, "/coord.v1.Coord/Session");
-    CU_ASSERT_EQUAL(try_listen("127.0.0.1:7510", why), RPC_ADDRESS_TAKEN);
-    CU_ASSERT_PTR_NOT_NULL(strstr(why, "127.0.0.1:7510: the port is taken"));
+    char why[RPC_WHY_BYTES] = "", text[TARGET_BYTES];
+    struct fixture *f = fixture_open(bench_target(1), "/coord.v1.Coord/Session");
+    CU_ASSERT_EQUAL(try_listen(bench_address(1), why), RPC_ADDRESS_TAKEN);
+    (void)snprintf(text, sizeof text, "%s: the port is taken", bench_address(1));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, text));
     /* Another address, and so another local socket, is free. */
-    CU_ASSERT_EQUAL(try_listen("127.0.0.2:7510", why), RPC_OK);
-    CU_ASSERT_EQUAL(try_listen("192.0.2.1:7510", why), RPC_ADDRESS_FAILED);
+    (void)snprintf(text, sizeof text, "127.0.0.2:%u", bench_port(1));
+    CU_ASSERT_EQUAL(try_listen(text, why), RPC_OK);
+    (void)snprintf(text, sizeof text, "192.0.2.1:%u", bench_port(1));
+    CU_ASSERT_EQUAL(try_listen(text, why), RPC_ADDRESS_FAILED);
     CU_ASSERT_PTR_NOT_NULL(strstr(why, "assign requested address"));
     CU_ASSERT_EQUAL(try_listen("nonsense", why), RPC_ADDRESS_INVALID);
     CU_ASSERT_PTR_NOT_NULL(strstr(why, "nonsense"));
@@ -137,7 +140,7 @@ static void test_server__says_why_it_cannot_listen(void)
 
 static int raw_connect(void)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(BASE_PORT)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(bench_port(1))};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
@@ -168,7 +171,7 @@ static void test_server__garbage_on_the_port_hurts_nobody(void)
     static const char bad_frame[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
                                     "\0\0\x04\x01\x04\0\0\0\x01\xff\xff\xff\xff";
     unsigned char noise[4096];
-    struct fixture *f = fixture_open(TARGET, "/coord.v1.Coord/Session");
+    struct fixture *f = fixture_open(bench_target(1), "/coord.v1.Coord/Session");
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, opened, f));
     speak(f, http1, sizeof http1 - 1);
     speak(f, bad_frame, sizeof bad_frame - 1);
@@ -210,7 +213,7 @@ static void *wake_later(void *rpc)
 static void test_server__another_thread_can_wake_it(void)
 {
     struct server s;
-    server_open(&s, 1, 7, BASE_PORT);
+    server_open(&s, 1, 7);
     for (int i = 0; i < 3; i++) {
         pthread_t thread;
         int64_t before_ns = now_ns();
@@ -228,7 +231,7 @@ static void test_server__another_thread_can_wake_it(void)
 static void test_server__returns_at_the_deadline(void)
 {
     struct server s;
-    server_open(&s, 1, 7, BASE_PORT);
+    server_open(&s, 1, 7);
     int64_t before_ns = now_ns();
     rpc_poll(s.rpc, before_ns + 30 * 1000 * 1000);
     int64_t took_ns = now_ns() - before_ns;
@@ -241,7 +244,7 @@ static void test_server__returns_at_the_deadline(void)
  * them does not read. */
 static void test_server__stops_with_a_word_to_its_clients(void)
 {
-    struct fixture *f = fixture_open(TARGET, "/coord.v1.Coord/Session");
+    struct fixture *f = fixture_open(bench_target(1), "/coord.v1.Coord/Session");
     CU_ASSERT_TRUE_FATAL(bench_until(&f->bench, opened, f));
     server_close(&f->server);
     CU_ASSERT_TRUE(bench_until(&f->bench, ended, f));
@@ -252,7 +255,7 @@ static void test_server__stops_with_a_word_to_its_clients(void)
 
 static void test_server__a_probe_of_nobody_says_no(void)
 {
-    CU_ASSERT_FALSE(probe_serves("127.0.0.1:7519", 500));
+    CU_ASSERT_FALSE(probe_serves(bench_address(BENCH_NOBODY), 500));
     CU_ASSERT_FALSE(probe_serves("nonsense", 500));
 }
 

@@ -5,10 +5,8 @@
 #include "tests/support/runner.h"
 
 enum {
-    BASE_PORT = 7500,
     LAG_PIECES = 7,
 };
-#define TARGET  "ipv4:127.0.0.1:7500"
 #define SESSION "/coord.v1.Coord/Session"
 #define EXECUTE "/coord.v1.Coord/Execute"
 
@@ -22,8 +20,8 @@ static struct fixture *fixture_open(const char *method, bool reads)
 {
     static struct fixture f; /* large; one at a time */
     memset(&f, 0, sizeof f);
-    server_open(&f.server, 1, 7, BASE_PORT);
-    client_open(&f.client, TARGET);
+    server_open(&f.server, 1, 7);
+    client_open(&f.client, bench_target(1));
     f.bench.servers[f.bench.servers_count++] = &f.server;
     f.bench.clients[f.bench.clients_count++] = &f.client;
     client_start(&f.client, method, reads);
