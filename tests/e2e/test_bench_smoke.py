@@ -61,6 +61,24 @@ class Bench(unittest.TestCase):
                 self.check_shape(result, shape)
                 self.assertEqual(result["ops"], COUNT)
 
+    def test_shapes_that_are_told(self):
+        for name in ("write-throughput", "read-throughput"):
+            with self.subTest(name):
+                result = self.line("--clients", "3", "--inflight", "7", name)
+                self.check_shape(result, (3, 7))
+                self.assertGreater(result["ops"], 0)
+                self.assertNotIn("buckets", result)
+        self.assertIn("one operation for each",
+                      self.bench("--clients", "3", "--inflight", "2", "write-throughput").stderr)
+
+    def test_how_latencies_are_spread(self):
+        result = self.line("--details", "write-latency")
+        starts = [start for start, _ in result["buckets"]]
+        self.assertEqual(starts, sorted(set(starts)))
+        self.assertEqual(sum(count for _, count in result["buckets"]), COUNT)
+        self.assertLessEqual(starts[-1], result["max_us"])
+        self.assertGreaterEqual(starts[-1] * 17 / 16, result["max_us"] - 1)
+
     def test_memory_of_each_server(self):
         result = self.line("rss")
         self.assertEqual(len(result["rss_each_kib"]), 5)
@@ -85,14 +103,27 @@ class Failover(unittest.TestCase):
             self.addCleanup(self.end_all, pids)
             try:
                 done = cell.run([BENCH, "--endpoints", five.endpoints, "--warmup", "0", "--count",
-                                 "1", "--restart", command, "failover"])
+                                 "1", "--details", "--restart", command, "failover"])
             finally:
                 self.end_all(pids)
             self.assertEqual(done.returncode, 0, done.stderr)
             result = json.loads(done.stdout)
             self.assertEqual(len(result["each_ms"]), 1)
             self.assertAlmostEqual(result["each_ms"][0], result["p50_us"] / 1000, delta=1)
+            self.check_timeline(result)
             self.assertEqual(sum(s.is_running() for s in five.servers), 4)
+
+    def check_timeline(self, result):
+        """There were writes before the kill, none while nobody led, and then again."""
+        step = result["timeline_step_ms"]
+        killed = result["timeline_before_ms"] // step
+        self.assertEqual(len(result["timelines"]), 1)
+        line = result["timelines"][0]
+        again = killed + int(result["each_ms"][0] // step)
+        self.assertGreater(sum(line[:killed]), 0)
+        self.assertEqual(sum(line[killed + 1:again]), 0)
+        if again + 1 < len(line):  # the machine may be slow
+            self.assertGreater(sum(line[again:again + 2]), 0)
 
     def end_all(self, pids):
         with contextlib.suppress(FileNotFoundError), open(pids, encoding="ascii") as file:

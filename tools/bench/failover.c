@@ -3,23 +3,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "tools/bench/bench.h"
 
-enum {
-    WRITING_MS = 1000, /* before a kill */
-    PAUSE_MS = 2000,   /* after the restart */
-    AGAIN_MS = 10,     /* after a write that failed */
-    BACK_MS = 30000,   /* for the restarted server to serve */
-    COMMAND_BYTES = 4096,
-};
-
-extern char **environ;
+enum { BACK_MS = 30000 }; /* for the restarted server to serve */
 
 static void write_once(const char *path)
 {
@@ -31,35 +19,14 @@ static void write_once(const char *path)
             die("no write after a kill: %s", coord_error_name(e));
         sleep_ms(AGAIN_MS);
     }
+    timeline_add(clock_ns());
 }
 
-/* The command, with the server's number for each {id}. */
-static void command_for(uint32_t id, char command[COMMAND_BYTES])
+static void write_on(const char *path)
 {
-    size_t length = 0;
-    for (const char *at = options.restart; *at != '\0';) {
-        bool here = strncmp(at, "{id}", 4) == 0;
-        int n = here ? snprintf(command + length, COMMAND_BYTES - length, "%u", id)
-                     : snprintf(command + length, COMMAND_BYTES - length, "%c", *at);
-        length += (size_t)n;
-        if (length >= COMMAND_BYTES)
-            die("the command to restart a server is too long");
-        at += here ? 4 : 1;
-    }
-}
-
-/* Not system(): gRPC does not bear a fork. */
-static void restart(uint32_t id)
-{
-    char command[COMMAND_BYTES] = "";
-    command_for(id, command);
-    char shell[] = "/bin/sh", flag[] = "-c";
-    char *arguments[] = {shell, flag, command, NULL};
-    pid_t pid;
-    int status = 0;
-    if (posix_spawn(&pid, shell, NULL, NULL, arguments, environ) != 0 ||
-        waitpid(pid, &status, 0) != pid || status != 0)
-        die("%s: status %d", command, status);
+    uint64_t until = clock_ns() + (uint64_t)WRITING_MS * NS_PER_MS;
+    while (clock_ns() < until)
+        write_once(path);
 }
 
 static struct servers look(uint32_t ms)
@@ -85,11 +52,14 @@ static uint64_t kill_leader(const char *path)
     uint64_t began = clock_ns();
     if (kill(pid, SIGKILL) != 0)
         die("kill: %s", strerror(errno));
+    timeline_kill(began);
     write_once(path);
     uint64_t took = clock_ns() - began;
-    restart(now.leader);
+    if (options.details)
+        write_on(path);
+    server_restart(now.leader);
     (void)look(BACK_MS);
-    sleep_ms(PAUSE_MS);
+    sleep_ms(RESTARTED_MS);
     return took;
 }
 
@@ -104,14 +74,15 @@ void failover(void)
     key_path(0, path);
     conns_open(1);
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t until = clock_ns() + (uint64_t)WRITING_MS * NS_PER_MS;
-        while (clock_ns() < until)
-            write_once(path);
+        timeline_start();
+        write_on(path);
         uint64_t took = kill_leader(path);
         samples_add(&all, took);
         report("%s%.1f", i == 0 ? "\"each_ms\":[" : ",", (double)took / NS_PER_MS);
     }
     report("],\"ops\":%u,", count);
+    if (options.details)
+        report_timelines();
     report_shape(1, 1);
     report_latencies("", &all);
     samples_release(&all);

@@ -64,9 +64,8 @@ static void begin(struct slot *slot)
     check(e, path);
 }
 
-static void drive(enum kind kind, uint32_t clients, uint32_t each, double seconds)
+static void drive(enum kind kind, uint32_t clients, uint32_t count, double seconds)
 {
-    uint32_t count = clients * each;
     struct slot *slots = allocate(count, sizeof *slots);
     flow.kind = kind;
     flow.slots_left = count;
@@ -83,17 +82,17 @@ static void drive(enum kind kind, uint32_t clients, uint32_t each, double second
     free(slots);
 }
 
-static void many(enum kind kind, uint32_t clients, uint32_t each)
+static void many(enum kind kind, uint32_t clients, uint32_t inflight)
 {
     struct samples all = {.us = NULL};
     keys_make();
     conns_open(clients);
     meter_start();
-    drive(kind, clients, each, options.seconds);
+    drive(kind, clients, inflight, options.seconds);
     for (uint32_t i = 0; i < clients; i++)
         samples_move(&all, &conns[i].latencies);
     meter_stop(all.count, true);
-    report_shape(clients, clients * each);
+    report_shape(clients, inflight);
     report_latencies("", &all);
     samples_release(&all);
     conns_close(clients);
@@ -105,8 +104,8 @@ void warm_up(double seconds)
         return;
     keys_make();
     conns_open(10);
-    drive(WRITE, 10, 100, seconds * 4 / 7);
-    drive(READ, 10, 100, seconds * 3 / 7);
+    drive(WRITE, 10, 1000, seconds * 4 / 7);
+    drive(READ, 10, 1000, seconds * 3 / 7);
     conns_close(10);
 }
 
@@ -157,20 +156,36 @@ void read_latency(void)
 
 void write_throughput_1000(void)
 {
-    many(WRITE, 10, 100);
+    many(WRITE, 10, 1000);
 }
 
 void write_throughput_100x1(void)
 {
-    many(WRITE, 100, 1);
+    many(WRITE, 100, 100);
+}
+
+/* As told; as many as the connections, at least. */
+static void many_as_told(enum kind kind)
+{
+    many(kind, options.clients, options.inflight);
+}
+
+void write_throughput(void)
+{
+    many_as_told(WRITE);
+}
+
+void read_throughput(void)
+{
+    many_as_told(READ);
 }
 
 void read_throughput_1000(void)
 {
-    many(READ, 10, 100);
+    many(READ, 10, 1000);
 }
 
 void read_throughput_100x1(void)
 {
-    many(READ, 100, 1);
+    many(READ, 100, 100);
 }

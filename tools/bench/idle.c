@@ -10,7 +10,6 @@
 #include "tools/bench/bench.h"
 
 enum {
-    IDLE_COUNT = 2000,
     MANY_COUNT = 20000,
     SHARED_BY = 20,   /* sessions of a connection */
     SETTLE_MS = 5000, /* every session has been kept alive once, and more evenly */
@@ -96,7 +95,7 @@ void servers_alone(void)
 
 void sessions_of_one(void)
 {
-    idle(1, count_or(IDLE_COUNT));
+    idle(1, count_or(SESSIONS_COUNT));
 }
 
 static void sessions_shared(uint32_t count)
@@ -106,7 +105,7 @@ static void sessions_shared(uint32_t count)
 
 void sessions(void)
 {
-    sessions_shared(count_or(IDLE_COUNT));
+    sessions_shared(count_or(SESSIONS_COUNT));
 }
 
 void sessions_20000(void)
@@ -116,5 +115,5 @@ void sessions_20000(void)
 
 void sessions_2000conns(void)
 {
-    idle(count_or(IDLE_COUNT), count_or(IDLE_COUNT));
+    idle(count_or(SESSIONS_COUNT), count_or(SESSIONS_COUNT));
 }

@@ -1,6 +1,5 @@
 /* main.c - coord-bench: one workload against a cell whose servers run here. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,8 +7,6 @@
 #include <string.h>
 
 #include "tools/bench/bench.h"
-
-struct bench_options options = {.medium = "disk", .seconds = 10, .warmup_s = 7};
 
 static void only_warm_up(void) {}
 
@@ -25,6 +22,8 @@ static const struct workload {
     {"read-latency", read_latency, false, "1 connection, 2,000 reads one by one"},
     {"read-throughput-1000", read_throughput_1000, false, "10 connections, 100 reads each"},
     {"read-throughput-100x1", read_throughput_100x1, false, "100 connections, 1 read each"},
+    {"write-throughput", write_throughput, false, "with --clients and --inflight"},
+    {"read-throughput", read_throughput, false, "the same, of reads"},
     {"lock-cycle", lock_cycle, false, "acquire and release a free lock, 1,000 times"},
     {"lock-contended", lock_contended, false, "50 connections in a loop on one lock"},
     {"election", election, false, "10 candidates, 50 changes of leader"},
@@ -57,32 +56,13 @@ static void usage(FILE *out)
           "  --warmup S        seconds of load before; default 7\n"
           "  --seconds S       how long a workload without a count runs; default 10\n"
           "  --count N         operations of a workload that counts them\n"
+          "  --clients N       connections of write-throughput and read-throughput; default 10\n"
+          "  --inflight N      their operations under way, of all together; default 1000\n"
+          "  --details         also how latencies are spread, and the writes around a kill\n"
           "  --restart CMD     a shell command that starts server {id} again, and returns\n"
           "  --medium NAME     for the line: what the servers write to; default disk\n"
           "  --rep N           for the line: which repetition it is\n",
           out);
-}
-
-uint32_t count_or(uint32_t defined)
-{
-    return options.count != 0 ? options.count : defined;
-}
-
-static double number(const char *option, const char *text, double max)
-{
-    char *end;
-    errno = 0;
-    double n = strtod(text, &end);
-    if (errno != 0 || end == text || *end != '\0' || !(n >= 0 && n <= max))
-        die("--%s: a number from 0 to %.0f", option, max);
-    return n;
-}
-
-static const char *word(const char *option, const char *text)
-{
-    if (strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(text))
-        die("--%s: lower-case letters, digits and dashes", option);
-    return text;
 }
 
 static const struct workload *workload_of(const char *name)
@@ -100,22 +80,31 @@ static void take(int option, const char *name)
         options.endpoints = optarg;
         break;
     case 'w':
-        options.warmup_s = number(name, optarg, 3600);
+        options.warmup_s = option_number(name, optarg, 3600);
         break;
     case 's':
-        options.seconds = number(name, optarg, 3600);
+        options.seconds = option_number(name, optarg, 3600);
         break;
     case 'c':
-        options.count = (uint32_t)number(name, optarg, 1e7);
+        options.count = (uint32_t)option_number(name, optarg, 1e7);
+        break;
+    case 'l':
+        options.clients = (uint32_t)option_number(name, optarg, CONNECTIONS_MAX);
+        break;
+    case 'i':
+        options.inflight = (uint32_t)option_number(name, optarg, INFLIGHT_MAX);
+        break;
+    case 'd':
+        options.details = true;
         break;
     case 'r':
         options.restart = optarg;
         break;
     case 'm':
-        options.medium = word(name, optarg);
+        options.medium = option_word(name, optarg);
         break;
     case 'n':
-        options.repetition = (uint32_t)number(name, optarg, 1e6);
+        options.repetition = (uint32_t)option_number(name, optarg, 1e6);
         break;
     case 'h':
         usage(stdout);
@@ -133,6 +122,9 @@ int main(int argc, char **argv)
         {"warmup", required_argument, NULL, 'w'},
         {"seconds", required_argument, NULL, 's'},
         {"count", required_argument, NULL, 'c'},
+        {"clients", required_argument, NULL, 'l'},
+        {"inflight", required_argument, NULL, 'i'},
+        {"details", no_argument, NULL, 'd'},
         {"restart", required_argument, NULL, 'r'},
         {"medium", required_argument, NULL, 'm'},
         {"rep", required_argument, NULL, 'n'},
@@ -148,8 +140,10 @@ int main(int argc, char **argv)
         return 2;
     }
     const struct workload *w = workload_of(argv[optind]);
+    if (options.clients == 0 || options.inflight < options.clients)
+        die("--clients and --inflight: one operation for each connection, or more");
     (void)signal(SIGPIPE, SIG_IGN);
-    memset(value, 'x', sizeof value);
+    value_fill();
     servers_find();
     if (!w->untouched) {
         progress_start("warm-up");
@@ -160,7 +154,7 @@ int main(int argc, char **argv)
         progress_start(w->name);
         w->run();
         progress_stop();
-        report_end(w->name);
+        report_end("coord", w->name, "leader");
     }
     servers_leave();
     return EXIT_SUCCESS;

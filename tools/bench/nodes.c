@@ -4,12 +4,8 @@
 #include "tools/bench/bench.h"
 
 enum {
-    NODES_100K = 100000,
     NODES_1M = 1000000,
-    MAKERS = 10,
-    MADE_AT_ONCE = 100, /* by each */
     FOLDER_NODES = 1000,
-    REST_MS = 2000,
 };
 
 static struct {

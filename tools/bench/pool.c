@@ -1,13 +1,15 @@
 /* pool.c - connections with a session each, and the nodes that are written. */
 #define _GNU_SOURCE
-#include <stdio.h>
-#include <string.h>
-
 #include "tools/bench/bench.h"
 
 /* A client of its own each, for sessions of one client would share a connection. */
 struct conn conns[CONNECTIONS_MAX];
-char value[VALUE_BYTES];
+
+void check(coord_error e, const char *what)
+{
+    if (e != COORD_OK)
+        die("%s: %s: %s", what, coord_error_name(e), coord_error_detail());
+}
 
 void conns_open(uint32_t count)
 {
@@ -32,11 +34,6 @@ coord_node *node_open(coord_session *session, const char *path)
     coord_node *node = NULL;
     check(coord_open(session, path, COORD_CREATE | COORD_PARENTS, CALL_MS, &node), path);
     return node;
-}
-
-void key_path(uint32_t number, char path[32])
-{
-    (void)snprintf(path, 32, "/bench/k%06u", number);
 }
 
 struct making {

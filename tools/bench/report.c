@@ -2,6 +2,7 @@
  *
  * p50 is element n/2 of the sorted latencies, p99 element floor(0.99 (n - 1)). */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +10,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "tools/bench/bench.h"
+#include "tools/bench/measure.h"
 
-enum { LINE_BYTES = 65536 };
+enum { LINE_BYTES = 65536, BUCKETS_OF_A_POWER = 16 };
 
 static char line[LINE_BYTES];
 static size_t line_length;
@@ -66,6 +67,27 @@ void report_shape(uint32_t clients, uint32_t inflight)
     report("\"clients\":%u,\"inflight\":%u,", clients, inflight);
 }
 
+/* The lower end of its bucket: sixteen of them between a power of two and the next. */
+static uint32_t bucket_of(uint32_t us)
+{
+    uint32_t shift = 0;
+    while (us >> shift >= 2 * BUCKETS_OF_A_POWER)
+        shift++;
+    return us >> shift << shift;
+}
+
+static void report_buckets(const char *prefix, const struct samples *sorted)
+{
+    report("\"%sbuckets\":[", prefix);
+    for (size_t i = 0, next; i < sorted->count; i = next) {
+        uint32_t bucket = bucket_of(sorted->us[i]);
+        for (next = i; next < sorted->count && bucket_of(sorted->us[next]) == bucket;)
+            next++;
+        report("%s[%u,%zu]", i > 0 ? "," : "", bucket, next - i);
+    }
+    report("],");
+}
+
 void report_latencies(const char *prefix, struct samples *s)
 {
     uint64_t total = 0;
@@ -78,12 +100,14 @@ void report_latencies(const char *prefix, struct samples *s)
            s->us[(size_t)((double)(s->count - 1) * 0.99)]);
     report("\"%smax_us\":%u,\"%smean_us\":%llu,", prefix, s->us[s->count - 1], prefix,
            (unsigned long long)(total / s->count));
+    if (options.details)
+        report_buckets(prefix, s);
 }
 
-/* The library finds the leader: there is no other placement. */
-void report_end(const char *workload)
+void report_end(const char *peer, const char *workload, const char *placement)
 {
-    report("\"peer\":\"coord\",\"workload\":\"%s\",\"placement\":\"leader\",", workload);
+    report("\"peer\":\"%s\",\"workload\":\"%s\",", peer, workload);
+    report("\"placement\":\"%s\",", placement);
     report("\"medium\":\"%s\",\"rep\":%u,\"tries\":1", options.medium, options.repetition);
     printf("{%s}\n", line);
     if (fflush(stdout) != 0)

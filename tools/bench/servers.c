@@ -45,55 +45,9 @@ void servers_leave(void)
     coord_client_close(client);
 }
 
-static FILE *open_proc(int pid, const char *name)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    FILE *f = fopen(path, "r");
-    if (f == NULL)
-        die("%s cannot be read: does that server run on this machine?", path);
-    return f;
-}
-
 void process_check(int pid)
 {
-    char name[32] = "";
-    FILE *f = open_proc(pid, "comm");
-    bool ours = fgets(name, sizeof name, f) != NULL && strcmp(name, "coordd\n") == 0;
-    (void)fclose(f);
-    if (!ours)
-        die("process %d is no coordd: do the servers run on this machine?", pid);
-}
-
-static double process_cpu_s(int pid)
-{
-    enum { USER = 14, SYSTEM = 15 }; /* fields of proc(5) */
-    char line[4096];
-    FILE *f = open_proc(pid, "stat");
-    char *at = fgets(line, sizeof line, f) == NULL ? NULL : strrchr(line, ')');
-    (void)fclose(f);
-    unsigned long long ticks = 0;
-    int field = 2;
-    for (; at != NULL && field < SYSTEM; field++) {
-        at = strchr(at + 1, ' ');
-        if (at != NULL && field + 1 >= USER)
-            ticks += strtoull(at + 1, NULL, 10);
-    }
-    if (at == NULL)
-        die("/proc/%d/stat is not as expected", pid);
-    return (double)ticks / (double)sysconf(_SC_CLK_TCK);
-}
-
-uint64_t process_rss_kib(int pid)
-{
-    char line[256];
-    uint64_t kib = 0;
-    FILE *f = open_proc(pid, "status");
-    while (fgets(line, sizeof line, f) != NULL)
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            kib = strtoull(line + 6, NULL, 10);
-    (void)fclose(f);
-    return kib;
+    process_named(pid, "coordd");
 }
 
 double servers_cpu_s(void)

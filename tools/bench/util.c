@@ -1,30 +1,29 @@
-/* util.c - see bench.h. */
+/* util.c - see measure.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/bench/bench.h"
+#include "tools/bench/measure.h"
+
+char value[VALUE_BYTES];
+struct bench_options options = {
+    .medium = "disk", .seconds = 10, .warmup_s = 7, .clients = 10, .inflight = 1000};
 
 void die(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fputs("coord-bench: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     (void)vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
     (void)fflush(stderr);
     _exit(EXIT_FAILURE); /* threads are under way: no destructors */
-}
-
-void check(coord_error e, const char *what)
-{
-    if (e != COORD_OK)
-        die("%s: %s: %s", what, coord_error_name(e), coord_error_detail());
 }
 
 uint64_t clock_ns(void)
@@ -47,4 +46,36 @@ void *allocate(size_t count, size_t bytes)
     if (p == NULL)
         die("no memory");
     return p;
+}
+
+void value_fill(void)
+{
+    memset(value, 'x', sizeof value);
+}
+
+void key_path(uint32_t number, char path[32])
+{
+    (void)snprintf(path, 32, "/bench/k%06u", number);
+}
+
+uint32_t count_or(uint32_t defined)
+{
+    return options.count != 0 ? options.count : defined;
+}
+
+double option_number(const char *option, const char *text, double max)
+{
+    char *end;
+    errno = 0;
+    double n = strtod(text, &end);
+    if (errno != 0 || end == text || *end != '\0' || !(n >= 0 && n <= max))
+        die("--%s: a number from 0 to %.0f", option, max);
+    return n;
+}
+
+const char *option_word(const char *option, const char *text)
+{
+    if (strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(text))
+        die("--%s: lower-case letters, digits and dashes", option);
+    return text;
 }

@@ -5,9 +5,6 @@
 #include "tools/bench/bench.h"
 
 enum {
-    WATCHES = 1000,
-    FANOUT_WRITES_COUNT = 50,
-    FANOUT_PAUSE_MS = 20,
     SESSION_WRITES_COUNT = 200,
 };
 
