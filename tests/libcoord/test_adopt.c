@@ -12,34 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000, NAME_BYTES = 256 };
 
 static struct cell cell;
-
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
-static coord_session *open_session(coord_client *client)
-{
-    coord_session *session = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, NULL, &session), COORD_OK);
-    return session;
-}
-
-static coord_node *open_node(coord_session *session, const char *path)
-{
-    coord_node *node = NULL;
-    CU_ASSERT_EQUAL_FATAL(
-        coord_open(session, path, COORD_CREATE | COORD_PARENTS, DEADLINE_MS, &node), COORD_OK);
-    return node;
-}
 
 /* A session of a process that is no more, and what it left behind. */
 struct left {
@@ -66,7 +44,7 @@ static void vanish(coord_client *client, coord_session *s, coord_node *node, coo
 
 static void leave(struct left *l, const char *path, const coord_lock_options *o)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_node *node = open_node(s, path);
     coord_lock *lock = NULL;
@@ -82,17 +60,11 @@ static coord_session *attach(coord_client *client, const struct left *l)
     return s;
 }
 
-static void close_all(coord_client *client, coord_session *s)
-{
-    CU_ASSERT_EQUAL(coord_session_close(s, DEADLINE_MS), COORD_OK);
-    coord_client_close(client);
-}
-
 static void test_adopt__a_lock_of_another_process_is_taken_up_and_given_back(void)
 {
     struct left left;
     leave(&left, "/adopt/x", NULL);
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = attach(client, &left), *other = open_session(client);
     coord_node *node = open_node(s, "/adopt/x"), *again = open_node(s, "/adopt/x"),
                *theirs = open_node(other, "/adopt/x");
@@ -125,7 +97,7 @@ static void test_adopt__a_lock_of_another_process_is_taken_up_and_given_back(voi
 /* Where several are held, the list of locks names them. */
 static void test_adopt__of_several_shared_ones_that_is_taken_which_is_named(void)
 {
-    coord_client *gone = open_client();
+    coord_client *gone = open_client(&cell);
     coord_session *before = open_session(gone);
     coord_node *a = open_node(before, "/adopt/many"), *b = open_node(before, "/adopt/many");
     coord_lock *first = NULL, *second = NULL;
@@ -141,7 +113,7 @@ static void test_adopt__of_several_shared_ones_that_is_taken_which_is_named(void
     coord_node_close(a);
     coord_node_close(b);
 
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = attach(client, &left);
     coord_lock_listing *list = NULL;
     CU_ASSERT_EQUAL_FATAL(coord_locks(s, "/adopt/many", NULL, 0, DEADLINE_MS, &list), COORD_OK);
@@ -212,7 +184,7 @@ static int wait_in_line(const char *endpoints, const char *path)
 
 static void test_adopt__what_is_granted_to_it_later_can_be_adopted_then(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *holder = open_session(client);
     coord_node *held = open_node(holder, "/adopt/line");
     coord_lock *lock = NULL;
@@ -248,7 +220,7 @@ static void test_adopt__what_is_granted_to_it_later_can_be_adopted_then(void)
 static void test_adopt__a_node_made_again_is_told_apart(void)
 {
     struct left left;
-    coord_client *client = open_client(), *gone = open_client();
+    coord_client *client = open_client(&cell), *gone = open_client(&cell);
     coord_session *before = open_session(gone);
     coord_node *old = open_node(before, "/adopt/again");
     coord_lock *lock = NULL;
@@ -278,7 +250,7 @@ static void expect_forced_is_gone(bool late)
 {
     struct left left;
     leave(&left, "/adopt/forced", NULL);
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *other = open_session(client);
     CU_ASSERT_EQUAL(coord_unlock_force(other, "/adopt/forced", DEADLINE_MS), COORD_OK);
     coord_session_options options = COORD_SESSION_OPTIONS_INIT;

@@ -8,26 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000, MANY = 1000 };
 
 static struct cell cell;
-
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
-static coord_session *open_session(coord_client *client)
-{
-    coord_session *session = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, NULL, &session), COORD_OK);
-    return session;
-}
 
 static void make(coord_session *s, const char *path)
 {
@@ -104,7 +90,7 @@ static void path_of(int number, char path[32])
 
 static void test_async__each_call_is_answered_once_with_what_it_asked_for(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     static struct one writes[MANY], reads[MANY];
     struct tally written = tally_new(), seen = tally_new();
@@ -139,7 +125,7 @@ static void test_async__each_call_is_answered_once_with_what_it_asked_for(void)
 
 static void test_async__a_wrong_argument_is_returned_and_nothing_called(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct tally t = tally_new();
     struct one o = {.tally = &t};
@@ -162,7 +148,7 @@ static void test_async__a_wrong_argument_is_returned_and_nothing_called(void)
 
 static void test_async__what_the_cell_refuses_is_told_to_the_callback(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct tally t = tally_new();
     struct one read = {.tally = &t}, write = {.tally = &t};
@@ -202,7 +188,7 @@ static bool is_over(void *context)
 
 static void test_async__a_callback_may_begin_the_next_call(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     make(s, "/chain");
     struct chain chain = {.session = s, .left = 200};
@@ -217,7 +203,7 @@ static void test_async__a_callback_may_begin_the_next_call(void)
 /* Answers come, but the callbacks stand still: what may pile up has an end. */
 static void test_async__slow_callbacks_stop_those_who_begin_calls(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     static struct one calls[2 * COORD_ASYNC_MAX];
     struct tally t = tally_new();
@@ -259,7 +245,7 @@ static int begin_many(coord_session *s, const char *path, struct tally *t, struc
 
 static void test_async__closing_the_session_answers_all_before_it_returns(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     static struct one calls[500];
     for (int round = 0; round < 5; round++) {
         coord_session *s = open_session(client);
@@ -276,7 +262,7 @@ static void test_async__closing_the_session_answers_all_before_it_returns(void)
 static void test_async__closing_the_client_answers_all_before_it_returns(void)
 {
     static struct one calls[500];
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct tally t = tally_new();
     make(s, "/close");
@@ -294,7 +280,7 @@ static void stop_all(int signal)
 
 static void test_async__cancelling_and_deadlines_end_what_gets_no_answer(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct tally t = tally_new();
     struct one write = {.tally = &t}, read = {.tally = &t}, late = {.tally = &t};
@@ -319,7 +305,7 @@ static void test_async__cancelling_and_deadlines_end_what_gets_no_answer(void)
 
 static void test_async__a_session_that_expires_answers_all(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session_options brief = COORD_SESSION_OPTIONS_INIT;
     brief.ttl_ms = 2000;
     brief.grace_ms = 100;

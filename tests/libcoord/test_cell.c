@@ -7,34 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000, CONTENDERS = 50 };
 
 static struct cell cell;
-
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
-static coord_session *open_session(coord_client *client)
-{
-    coord_session *session = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, NULL, &session), COORD_OK);
-    return session;
-}
-
-static coord_node *open_node(coord_session *session, const char *path)
-{
-    coord_node *node = NULL;
-    CU_ASSERT_EQUAL_FATAL(
-        coord_open(session, path, COORD_CREATE | COORD_PARENTS, DEADLINE_MS, &node), COORD_OK);
-    return node;
-}
 
 static coord_write_options flags(uint32_t f)
 {
@@ -47,7 +25,7 @@ static coord_write_options flags(uint32_t f)
 
 static void test_cell__nodes_are_written_and_read(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_write_options make = flags(COORD_CREATE | COORD_PARENTS);
     coord_stat stat, again;
@@ -78,7 +56,7 @@ static void test_cell__nodes_are_written_and_read(void)
 
 static void test_cell__listing_goes_page_by_page(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_write_options parents = flags(COORD_PARENTS);
     for (int i = 0; i < 10; i++) {
@@ -108,7 +86,7 @@ static void test_cell__listing_goes_page_by_page(void)
 
 static void test_cell__a_handle_is_bound_to_its_instance(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_node *node = open_node(s, "/handle");
     coord_node *none = NULL;
@@ -135,7 +113,7 @@ static void test_cell__a_handle_is_bound_to_its_instance(void)
 
 static void test_cell__a_lock_excludes_other_clients_and_passes_on(void)
 {
-    coord_client *one = open_client(), *two = open_client();
+    coord_client *one = open_client(&cell), *two = open_client(&cell);
     coord_session *s1 = open_session(one), *s2 = open_session(two);
     coord_node *n1 = open_node(s1, "/lock"), *n2 = open_node(s2, "/lock");
     coord_lock *l1 = NULL, *l2 = NULL;
@@ -204,7 +182,7 @@ static void *contend(void *argument)
 
 static void test_cell__fifty_contenders_are_never_two_inside(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     static struct contender contenders[CONTENDERS];
     atomic_int inside = 0, rounds_left = 500, wrong = 0;
     for (int i = 0; i < CONTENDERS; i++) {
@@ -263,7 +241,7 @@ static bool line_is(void *context)
 
 static void test_cell__a_cancelled_wait_leaves_the_line(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s1 = open_session(client), *s2 = open_session(client);
     coord_node *n1 = open_node(s1, "/cancel"), *n2 = open_node(s2, "/cancel");
     coord_lock *l1 = NULL;
@@ -293,7 +271,7 @@ static void test_cell__a_cancelled_wait_leaves_the_line(void)
  * out, not before. */
 static void test_cell__a_dead_client_gives_way_after_its_lease(void)
 {
-    coord_client *one = open_client(), *two = open_client();
+    coord_client *one = open_client(&cell), *two = open_client(&cell);
     coord_session_options brief = COORD_SESSION_OPTIONS_INIT;
     brief.ttl_ms = 2000;
     coord_session *s1 = NULL, *s2 = open_session(two);
@@ -361,7 +339,7 @@ static bool was_seen(void *context)
 
 static void test_cell__a_watch_tells_each_change(void)
 {
-    coord_client *one = open_client(), *two = open_client();
+    coord_client *one = open_client(&cell), *two = open_client(&cell);
     coord_session *s1 = open_session(one), *s2 = open_session(two);
     struct seen seen = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     coord_watch *watch = NULL;
@@ -408,7 +386,7 @@ static void slow_see(void *context, const coord_event *event)
 /* A callback that takes long must delay no KeepAlive: the session stays safe. */
 static void test_cell__a_slow_callback_costs_no_lease(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session_options brief = COORD_SESSION_OPTIONS_INIT;
     brief.ttl_ms = 2000;
     coord_session *watcher = NULL, *writer = open_session(client);
@@ -442,7 +420,7 @@ static void test_cell__a_slow_callback_costs_no_lease(void)
 
 static void test_cell__an_election_shows_the_leader_with_its_value(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s1 = open_session(client), *s2 = open_session(client);
     coord_election *e1 = NULL, *e2 = NULL;
     void *value = NULL;
@@ -518,7 +496,7 @@ static void test_cell__status_shows_five_members_and_one_leader(void)
 
 static void test_cell__content_that_no_cell_takes_is_refused_before_it_is_sent(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     static char large[2 * 1024 * 1024];
     coord_write_options make = flags(COORD_CREATE);
@@ -533,7 +511,7 @@ static void test_cell__content_that_no_cell_takes_is_refused_before_it_is_sent(v
 
 static void test_cell__a_session_goes_on_in_another_client(void)
 {
-    coord_client *one = open_client(), *two = open_client();
+    coord_client *one = open_client(&cell), *two = open_client(&cell);
     coord_session *first = open_session(one), *second = NULL;
     uint64_t id = coord_session_id(first);
     uint8_t secret[COORD_SECRET_BYTES], wrong[COORD_SECRET_BYTES] = {0};

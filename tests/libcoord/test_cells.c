@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/ports.h"
 #include "tests/support/runner.h"
 
@@ -60,18 +60,11 @@ static void one_stop(struct one *o)
     o->pid = 0;
 }
 
-static coord_client *open_client(const char *endpoints)
+static coord_client *dial(const char *endpoints)
 {
     coord_client *client = NULL;
     CU_ASSERT_EQUAL_FATAL(coord_client_open(endpoints, NULL, &client), COORD_OK);
     return client;
-}
-
-static coord_session *open_session(coord_client *client)
-{
-    coord_session *session = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, NULL, &session), COORD_OK);
-    return session;
 }
 
 static void write_name(coord_session *s, const char *name)
@@ -98,7 +91,7 @@ static void test_cells__on_one_port_of_two_addresses_are_not_mixed_up(void)
     coord_session *sessions[2];
     for (int i = 0; i < 2; i++) {
         coord_status *status = NULL;
-        clients[i] = open_client(cells[i].address);
+        clients[i] = dial(cells[i].address);
         CU_ASSERT_EQUAL_FATAL(coord_status_get(clients[i], DEADLINE_MS, &status), COORD_OK);
         CU_ASSERT_STRING_EQUAL(status->cell, cells[i].id);
         coord_status_free(status);
@@ -120,11 +113,11 @@ static void test_cells__a_server_of_another_cell_does_not_stand_in(void)
     char both[80];
     (void)snprintf(both, sizeof both, "%s,%s", cells[0].address, cells[1].address);
     one_start(&cells[0]);
-    coord_client *client = open_client(both);
+    coord_client *client = dial(both);
     coord_session *s = open_session(client), *none = NULL;
     write_name(s, "mine");
     one_start(&cells[1]);
-    coord_client *other = open_client(cells[1].address);
+    coord_client *other = dial(cells[1].address);
     coord_session *theirs = open_session(other);
     one_stop(&cells[0]);
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
@@ -150,12 +143,12 @@ static void test_cells__a_server_of_another_cell_does_not_stand_in(void)
 static void test_cells__an_address_that_changed_hands_is_refused_by_name(void)
 {
     one_start(&cells[0]);
-    coord_client *client = open_client(cells[0].address);
+    coord_client *client = dial(cells[0].address);
     coord_session *s = open_session(client), *none = NULL;
     write_name(s, "mine");
     one_stop(&cells[0]);
     one_start(&cells[2]);
-    coord_client *other = open_client(cells[2].address);
+    coord_client *other = dial(cells[2].address);
     coord_session *theirs = open_session(other);
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
     o.deadline_ms = SHORT_MS;

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/libcoord/leaders.h"
 #include "tests/support/runner.h"
 
@@ -27,20 +27,6 @@ enum {
 };
 
 static struct cell cell;
-
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
-static coord_session *open_session(coord_client *client)
-{
-    coord_session *session = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, NULL, &session), COORD_OK);
-    return session;
-}
 
 static struct rules ruled, told;
 static struct rule leaders[RULES_MAX];
@@ -130,7 +116,7 @@ static void begin(coord_client **client, coord_session **sessions, const char *p
 {
     rules_init(&ruled);
     rules_init(&told);
-    *client = open_client();
+    *client = open_client(&cell);
     for (int i = 0; i < SESSIONS; i++)
         sessions[i] = open_session(*client);
     CU_ASSERT_EQUAL_FATAL(coord_observe(sessions[0], path, rules_on_leader, &told, DEADLINE_MS, o),
@@ -211,7 +197,7 @@ static bool next_told(FILE *from)
 static void test_election__leaders_that_were_replaced_while_the_link_was_lost_are_told(void)
 {
     enum { BEFORE = 20, MEANWHILE = 200 };
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client), *sessions[SESSIONS];
     for (int i = 0; i < SESSIONS; i++)
         sessions[i] = s;
@@ -307,7 +293,7 @@ static void test_election__an_observer_that_fell_behind_is_told_so_and_told_the_
     begin(&client, sessions, "/behind", &o);
     atomic_store(&told.held_up, true);
     uint64_t last = 0;
-    coord_client *other = open_client(); /* whose callbacks are not held up */
+    coord_client *other = open_client(&cell); /* whose callbacks are not held up */
     coord_session *s = open_session(other);
     for (int i = 0; i < MANY; i++) {
         CU_ASSERT_EQUAL_FATAL(coord_campaign(s, "/behind", "x", 1, DEADLINE_MS, &e), COORD_OK);

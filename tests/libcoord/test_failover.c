@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 30000, WRITERS = 8, LOAD_MS = 6000 };
@@ -45,13 +45,6 @@ static uint32_t wait_for_leader(coord_client *client)
     return s.leader;
 }
 
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
 struct states {
     atomic_int jeopardy, safe, expired;
 };
@@ -71,7 +64,7 @@ static bool was_told_expired(void *context)
     return atomic_load(&((struct states *)context)->expired) > 0;
 }
 
-static coord_session *open_session(coord_client *client, struct states *states)
+static coord_session *open_told_session(coord_client *client, struct states *states)
 {
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
     if (states != NULL) {
@@ -117,8 +110,8 @@ static void start_writers(struct writer writers[WRITERS], coord_client *client,
                           struct states *states, atomic_bool *stop)
 {
     for (int i = 0; i < WRITERS; i++) {
-        writers[i] =
-            (struct writer){.session = open_session(client, states), .number = i, .stop = stop};
+        writers[i] = (struct writer){
+            .session = open_told_session(client, states), .number = i, .stop = stop};
         CU_ASSERT_EQUAL_FATAL(pthread_create(&writers[i].thread, NULL, write_much, &writers[i]), 0);
     }
 }
@@ -143,8 +136,8 @@ static void join_writers(struct writer writers[WRITERS], int64_t *ret_longest_ms
 
 static void test_failover__writes_are_applied_once_while_leaders_are_killed(void)
 {
-    coord_client *client = open_client();
-    coord_session *s = open_session(client, NULL);
+    coord_client *client = open_client(&cell);
+    coord_session *s = open_told_session(client, NULL);
     CU_ASSERT_EQUAL(coord_create(s, "/once", NULL, 0, NULL, DEADLINE_MS, NULL), COORD_OK);
     struct writer writers[WRITERS];
     struct states states = {0, 0, 0};
@@ -175,8 +168,8 @@ static void test_failover__writes_are_applied_once_while_leaders_are_killed(void
 /* A stopped server looks alive to TCP. */
 static void test_failover__a_stopped_leader_is_left(void)
 {
-    coord_client *client = open_client();
-    coord_session *s = open_session(client, NULL);
+    coord_client *client = open_client(&cell);
+    coord_session *s = open_told_session(client, NULL);
     coord_write_options make = COORD_WRITE_OPTIONS_INIT;
     make.flags = COORD_CREATE;
     CU_ASSERT_EQUAL(coord_set(s, "/stopped", "1", 1, &make, DEADLINE_MS, NULL), COORD_OK);
@@ -218,7 +211,7 @@ static int64_t least_left_ms(coord_client *client, coord_session *s, int64_t ttl
 static void test_failover__a_stopped_leader_leaves_a_short_lease_time_to_spare(void)
 {
     enum { TTL_MS = 2000, SPARE_MS = TTL_MS / 6, TIMES = 3 };
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     struct states states = {0, 0, 0};
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
     o.ttl_ms = TTL_MS;
@@ -272,9 +265,9 @@ static void *wait_for_lock(void *argument)
 
 static void test_failover__locks_waits_and_watches_outlive_the_leader(void)
 {
-    coord_client *one = open_client(), *two = open_client();
+    coord_client *one = open_client(&cell), *two = open_client(&cell);
     struct states states = {0, 0, 0};
-    coord_session *s1 = open_session(one, &states), *s2 = open_session(two, &states);
+    coord_session *s1 = open_told_session(one, &states), *s2 = open_told_session(two, &states);
     coord_node *n1 = NULL, *n2 = NULL;
     CU_ASSERT_EQUAL_FATAL(coord_open(s1, "/kept", COORD_CREATE, DEADLINE_MS, &n1), COORD_OK);
     CU_ASSERT_EQUAL_FATAL(coord_open(s2, "/kept", COORD_CREATE, DEADLINE_MS, &n2), COORD_OK);
@@ -316,7 +309,7 @@ static void test_failover__locks_waits_and_watches_outlive_the_leader(void)
 
 static void test_failover__a_session_outlives_the_death_of_all_servers(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     struct states states = {0, 0, 0};
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
     o.ttl_ms = 3000;
@@ -347,7 +340,7 @@ static void test_failover__a_session_outlives_the_death_of_all_servers(void)
 
 static void test_failover__without_a_cell_a_session_expires_after_its_grace(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     struct states states = {0, 0, 0};
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
     o.ttl_ms = 2000;

@@ -7,40 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000 };
 
 static struct cell cell;
-
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
-static coord_session *open_session(coord_client *client)
-{
-    coord_session *session = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, NULL, &session), COORD_OK);
-    return session;
-}
-
-static void close_all(coord_client *client, coord_session *s)
-{
-    CU_ASSERT_EQUAL(coord_session_close(s, DEADLINE_MS), COORD_OK);
-    coord_client_close(client);
-}
-
-static coord_node *open_node(coord_session *session, const char *path)
-{
-    coord_node *node = NULL;
-    CU_ASSERT_EQUAL_FATAL(
-        coord_open(session, path, COORD_CREATE | COORD_PARENTS, DEADLINE_MS, &node), COORD_OK);
-    return node;
-}
 
 static bool is_lost(void *context)
 {
@@ -54,7 +26,7 @@ static bool is_expired(void *context)
 
 static void test_force__a_lock_taken_away_passes_on_and_its_holder_knows(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *holder = open_session(client), *next = open_session(client);
     coord_node *held = open_node(holder, "/force/lock"), *wanted = open_node(next, "/force/lock");
     coord_node *other = open_node(holder, "/force/other");
@@ -90,7 +62,7 @@ static coord_session *open_late_session(coord_client *client)
 
 static void test_force__who_lets_go_late_keeps_others_out_until_he_does(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *holder = open_late_session(client), *next = open_session(client);
     coord_node *held = open_node(holder, "/force/late"), *wanted = open_node(next, "/force/late");
     coord_lock *lock = NULL, *passed = NULL;
@@ -146,7 +118,7 @@ static bool are_told(void *context)
 /* One for a lock, one for a leadership; none for a lock that is only given back. */
 static void test_force__the_application_is_told_once_of_each_lock_that_was_taken(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *holder = NULL, *other = open_session(client);
     struct losses losses = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
@@ -193,7 +165,7 @@ static void test_force__several_locks_of_one_session_are_taken_away(void)
 {
     enum { LOCKS = 4 };
     static const char *const paths[LOCKS] = {"/many/a", "/many/b", "/many/c", "/many/d"};
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *holder = open_session(client), *other = open_session(client);
     coord_node *nodes[LOCKS];
     coord_lock *locks[LOCKS] = {NULL};
@@ -214,7 +186,7 @@ static void test_force__several_locks_of_one_session_are_taken_away(void)
 
 static void test_force__a_killed_session_expires_and_its_locks_pass_on(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *killer = open_session(client), *victim = NULL;
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
     o.ttl_ms = 6000; /* a KeepAlive each 2 s */
@@ -259,7 +231,7 @@ static bool leads(void *context)
 
 static void test_force__leadership_is_handed_over(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     uint32_t before = leader(client);
     struct wish wish = {client, before % CELL_MEMBERS + 1};
@@ -274,7 +246,7 @@ static void test_force__leadership_is_handed_over(void)
 
 static void test_force__a_shared_lock_is_held_by_many(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_node *a = open_node(s, "/shared"), *b = open_node(s, "/shared"),
                *c = open_node(s, "/shared");
@@ -302,7 +274,7 @@ static void test_force__a_shared_lock_is_held_by_many(void)
 static void test_force__a_delay_holds_the_lock_back_when_its_session_is_killed(void)
 {
     enum { DELAY_MS = 3000 };
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *killer = open_session(client), *victim = NULL;
     coord_session_options so = COORD_SESSION_OPTIONS_INIT;
     so.ttl_ms = 2000;

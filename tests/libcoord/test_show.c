@@ -8,21 +8,14 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000, DELAY_MS = 5000, TTL_MS = 4000 };
 
 static struct cell cell;
 
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
-static coord_session *open_session(coord_client *client, uint32_t ttl_ms)
+static coord_session *open_session_for(coord_client *client, uint32_t ttl_ms)
 {
     coord_session *session = NULL;
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
@@ -31,19 +24,11 @@ static coord_session *open_session(coord_client *client, uint32_t ttl_ms)
     return session;
 }
 
-static coord_node *open_node(coord_session *session, const char *path)
-{
-    coord_node *node = NULL;
-    CU_ASSERT_EQUAL_FATAL(
-        coord_open(session, path, COORD_CREATE | COORD_PARENTS, DEADLINE_MS, &node), COORD_OK);
-    return node;
-}
-
 /* Holds the lock of `path` and is gone: nobody lets go, the lease runs on. Its id. */
 static uint64_t leave_locked(const char *path, uint32_t delay_ms)
 {
-    coord_client *client = open_client();
-    coord_session *s = open_session(client, TTL_MS);
+    coord_client *client = open_client(&cell);
+    coord_session *s = open_session_for(client, TTL_MS);
     coord_node *node = open_node(s, path);
     coord_lock *lock = NULL;
     coord_lock_options o = COORD_LOCK_OPTIONS_INIT;
@@ -75,8 +60,8 @@ static bool has_come(void *context)
 
 static void test_show__a_stat_is_as_fresh_as_is_asked_for(void)
 {
-    coord_client *client = open_client();
-    coord_session *s = open_session(client, TTL_MS);
+    coord_client *client = open_client(&cell);
+    coord_session *s = open_session_for(client, TTL_MS);
     coord_write_options make = COORD_WRITE_OPTIONS_INIT;
     make.flags = COORD_CREATE | COORD_PARENTS;
     coord_stat written, shown;
@@ -104,8 +89,8 @@ static void test_show__a_stat_is_as_fresh_as_is_asked_for(void)
 
 static void test_show__who_holds_and_waits_since_when_and_from_where(void)
 {
-    coord_client *client = open_client();
-    coord_session *s = open_session(client, TTL_MS);
+    coord_client *client = open_client(&cell);
+    coord_session *s = open_session_for(client, TTL_MS);
     coord_node *node = open_node(s, "/show/held");
     coord_lock *lock = NULL;
     coord_stat stat;
@@ -141,8 +126,8 @@ static void test_show__who_holds_and_waits_since_when_and_from_where(void)
 
 static void test_show__a_lock_being_taken_by_force_shows_as_revoking(void)
 {
-    coord_client *client = open_client();
-    coord_session *s = open_session(client, TTL_MS);
+    coord_client *client = open_client(&cell);
+    coord_session *s = open_session_for(client, TTL_MS);
     (void)leave_locked("/show/forced", 0);
     CU_ASSERT_EQUAL(coord_unlock_force(s, "/show/forced", DEADLINE_MS), COORD_OK);
     coord_lock_listing *l = NULL;
@@ -172,8 +157,8 @@ static bool is_delayed(void *context)
 
 static void test_show__a_killed_session_and_then_the_delay_of_its_lock(void)
 {
-    coord_client *client = open_client();
-    coord_session *s = open_session(client, TTL_MS);
+    coord_client *client = open_client(&cell);
+    coord_session *s = open_session_for(client, TTL_MS);
     uint64_t id = leave_locked("/show/delayed", DELAY_MS);
     CU_ASSERT_EQUAL(coord_session_kill(s, id, DEADLINE_MS), COORD_OK);
     coord_session_listing *sessions = NULL;

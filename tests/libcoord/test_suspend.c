@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000, TTL_MS = 4000 };
@@ -25,17 +25,10 @@ int clock_gettime(clockid_t clock, struct timespec *ret)
     return result;
 }
 
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
 /* No KeepAlive was missed, and for any other clock no time has passed. */
 static void test_case_21__the_time_of_a_suspended_machine_counts(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session_options o = COORD_SESSION_OPTIONS_INIT;
     coord_session *s = NULL;
     coord_node *node = NULL;

@@ -5,32 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000 };
 
 static struct cell cell;
-
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
-static coord_session *open_session(coord_client *client)
-{
-    coord_session *session = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, NULL, &session), COORD_OK);
-    return session;
-}
-
-static void close_all(coord_client *client, coord_session *s)
-{
-    CU_ASSERT_EQUAL(coord_session_close(s, DEADLINE_MS), COORD_OK);
-    coord_client_close(client);
-}
 
 static coord_txn *begin(coord_session *s)
 {
@@ -41,7 +21,7 @@ static coord_txn *begin(coord_session *s)
 
 static void test_txn__all_of_it_is_done_in_one_revision(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_txn *t = begin(s);
     coord_txn_result *done = NULL;
@@ -70,7 +50,7 @@ static void test_txn__all_of_it_is_done_in_one_revision(void)
 
 static void test_txn__what_does_not_hold_undoes_it_and_is_named(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_txn *t = begin(s);
     coord_txn_result *done = NULL;
@@ -94,7 +74,7 @@ static void test_txn__what_does_not_hold_undoes_it_and_is_named(void)
 
 static void test_txn__a_sequencer_guards_it(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_node *node = NULL;
     coord_lock *lock = NULL;
@@ -113,7 +93,7 @@ static void test_txn__a_sequencer_guards_it(void)
 
 static void test_txn__what_is_wrong_is_refused_when_it_is_added(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_txn *t = begin(s);
     CU_ASSERT_EQUAL(coord_txn_new(NULL, &t), COORD_ERR_INVALID);
@@ -139,7 +119,7 @@ static void test_txn__what_is_wrong_is_refused_when_it_is_added(void)
 
 static void test_txn__sequential_names_rise(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     char *first = NULL, *second = NULL;
     coord_stat stat;
@@ -159,7 +139,7 @@ static void test_txn__sequential_names_rise(void)
 
 static void test_txn__a_read_is_as_fresh_as_is_asked_for(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     coord_write_options make = COORD_WRITE_OPTIONS_INIT;
     make.flags = COORD_CREATE;

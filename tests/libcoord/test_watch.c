@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/libcoord/cell.h"
+#include "tests/libcoord/clients.h"
 #include "tests/support/runner.h"
 
 enum { DEADLINE_MS = 10000, HEARD_MAX = 64 };
@@ -68,26 +68,6 @@ static void expect(struct heard *h, const char *const *lines, int count)
         CU_ASSERT_STRING_EQUAL(h->lines[i], lines[i]);
 }
 
-static coord_client *open_client(void)
-{
-    coord_client *client = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_client_open(cell.endpoints, NULL, &client), COORD_OK);
-    return client;
-}
-
-static coord_session *open_session(coord_client *client)
-{
-    coord_session *session = NULL;
-    CU_ASSERT_EQUAL_FATAL(coord_session_open(client, NULL, &session), COORD_OK);
-    return session;
-}
-
-static void close_all(coord_client *client, coord_session *s)
-{
-    CU_ASSERT_EQUAL(coord_session_close(s, DEADLINE_MS), COORD_OK);
-    coord_client_close(client);
-}
-
 static void make(coord_session *s, const char *path, const char *content)
 {
     coord_write_options o = COORD_WRITE_OPTIONS_INIT;
@@ -98,7 +78,7 @@ static void make(coord_session *s, const char *path, const char *content)
 
 static void test_watch__a_subtree_is_told_with_values(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct heard heard;
     heard_init(&heard);
@@ -121,7 +101,7 @@ static void test_watch__a_subtree_is_told_with_values(void)
 
 static void test_watch__children_come_and_go(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct heard heard;
     heard_init(&heard);
@@ -145,7 +125,7 @@ static void test_watch__children_come_and_go(void)
 
 static void test_watch__from_a_revision_all_that_came_after_it_is_told(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct heard heard;
     heard_init(&heard);
@@ -171,7 +151,7 @@ static void test_watch__from_a_revision_all_that_came_after_it_is_told(void)
 
 static void test_watch__every_leader_is_observed(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct heard heard;
     heard_init(&heard);
@@ -202,7 +182,7 @@ static void close_own(void *context, const coord_leadership *leadership)
 
 static void test_watch__an_observer_can_be_closed_by_its_callback(void)
 {
-    coord_client *client = open_client();
+    coord_client *client = open_client(&cell);
     coord_session *s = open_session(client);
     struct heard heard;
     heard_init(&heard);
