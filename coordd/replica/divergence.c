@@ -19,6 +19,8 @@ void divergence_init(struct replica_config *config)
 {
     if (config->compare_ms == 0)
         config->compare_ms = COMPARE_MS;
+    if (config->state_encoding == 0)
+        config->state_encoding = STATE_ENCODING;
 }
 
 static bool same(const uint64_t a[2], const uint64_t b[2])
@@ -99,23 +101,23 @@ static struct verdict judge(const struct replica *r, const struct state_comparis
     return v;
 }
 
-/* What this member's state was. It may have been restarted from a state behind that
- * slot, and not know it; then what it told counts, unless its state is another's. */
-static bool own_hash(const struct replica *r, const struct state_comparison *c, uint64_t ret[2])
+/* What it told of its state; NULL: nothing, or of one that it has no more. */
+static const uint64_t *told_hash(const struct replica *r, const struct state_comparison *c)
+{
+    for (uint32_t i = 0; i < c->count && c->slot > r->divergence.installed; i++)
+        if (c->said[i].member == r->config.self)
+            return c->said[i].hash;
+    return NULL;
+}
+
+static const uint64_t *noted_hash(const struct replica *r, const struct state_comparison *c)
 {
     const struct divergence *d = &r->divergence;
 
     for (uint32_t i = 0; i < DIVERGENCE_POINTS_MAX; i++)
-        if (d->points[i].slot == c->slot) {
-            memcpy(ret, d->points[i].hash, sizeof d->points[i].hash);
-            return true;
-        }
-    for (uint32_t i = 0; i < c->count && c->slot > d->installed; i++)
-        if (c->said[i].member == r->config.self) {
-            memcpy(ret, c->said[i].hash, sizeof c->said[i].hash);
-            return true;
-        }
-    return false;
+        if (d->points[i].slot == c->slot)
+            return d->points[i].hash;
+    return NULL;
 }
 
 /* Nothing more is applied, and in a while this process ends. A leader tells the others
@@ -144,22 +146,32 @@ static void quarantine(struct replica *r, uint32_t trusted_mask)
     paxos_lose_state(r->paxos, &r->owed);
 }
 
+/* A member that was restarted from a state behind the slot has no note, and goes by what
+ * it told. One that told what the majority told, and has noted something else when its log
+ * was replayed, runs a program now that does not do what the one before it did: how good its
+ * state is the next comparison shows, in which all say what they have now. */
 static void compare(struct replica *r, const struct state_comparison *c)
 {
     struct divergence *d = &r->divergence;
-    struct verdict v = judge(r, c);
-    uint64_t own[2];
+    const uint64_t *noted = noted_hash(r, c), *told = told_hash(r, c);
+    const uint64_t *own = noted != NULL ? noted : told;
+    struct verdict v;
 
+    if (c->encoding != r->config.state_encoding)
+        return;
+    v = judge(r, c);
     d->shown_at = c->slot;
     d->undecided = v.differ && !v.majority;
     d->others_mask = v.majority ? v.said_mask & ~v.agree_mask : 0;
     if (v.hopeless)
         stop(r, "the members' states differ, and no majority of them agrees: all stop; keep "
                 "all directories");
-    if (!v.majority || !own_hash(r, c, own))
+    if (!v.majority || own == NULL)
         return;
     if (same(own, v.hash))
         d->compared = c->slot;
+    else if (told != NULL && same(told, v.hash))
+        d->replayed_at = c->slot;
     else
         quarantine(r, v.agree_mask);
 }
@@ -235,7 +247,7 @@ void divergence_message(struct replica *r, uint32_t from, const struct message *
     struct divergence *d = &r->divergence;
     int place = place_of(r, from);
 
-    if (place < 0 || m->first_slot != d->points[0].slot ||
+    if (place < 0 || m->number != r->config.state_encoding || m->first_slot != d->points[0].slot ||
         (d->told_mask >> (uint32_t)place & 1) != 0)
         return; /* of another point; who tells too early tells again */
     d->told_mask |= 1u << (uint32_t)place;
@@ -289,6 +301,7 @@ void divergence_tick(struct replica *r)
     if (r->now_ns < d->due_ns || !is_wanted(r))
         return;
     states.hashes = pointers;
+    states.encoding = r->config.state_encoding;
     if (can_compare(r))
         states.slot = d->points[0].slot;
     for (int i = next_told(r, 0); i >= 0 && states.slot != 0;
@@ -313,7 +326,9 @@ void divergence_tick(struct replica *r)
 static void tell_leader(struct replica *r)
 {
     struct divergence *d = &r->divergence;
-    struct message m = {.kind = MESSAGE_STATE_HASH, .first_slot = d->points[0].slot};
+    struct message m = {.kind = MESSAGE_STATE_HASH,
+                        .first_slot = d->points[0].slot,
+                        .number = r->config.state_encoding};
     uint32_t leader = paxos_leader(r->paxos);
     struct effect *e;
 
@@ -339,8 +354,13 @@ static void warn(struct replica *r)
         if ((d->others_mask >> i & 1) != 0 && r->config.members[i].id != r->config.self)
             replica_note(r, NOTE_PEER, r->config.members[i].id,
                          "has not the state that the majority has; it is quarantined");
+    if (d->replayed_at != 0)
+        replica_note(r, NOTE_WARNING, d->replayed_at,
+                     "the log, replayed, gives another state behind the slot than this member had, "
+                     "and the majority: by another program? It is not judged by that");
     d->undecided = false;
     d->others_mask = 0;
+    d->replayed_at = 0;
 }
 
 /* No checkpoint may be of a slot behind the comparison: what it showed must be found

@@ -11,6 +11,9 @@
  *   no majority can have the same any more         -> all stop
  *   else                                           -> nothing
  *
+ * Programs whose states cannot be compared (STATE_ENCODING) are not: who has another
+ * number than the leader is as one who says nothing, and judges nothing.
+ *
  * Who says nothing does not differ. A quarantined member serves, leads and gives away
  * nothing of its state, but keeps its promise, its log and its vote, for those do not
  * rest on the state. It gets the state of one of the majority, and is well again.
@@ -57,6 +60,7 @@ struct divergence {
     int64_t halt_at_ns;    /* 0: not known yet */
     uint32_t others_mask;  /* whom to warn of, by place in the configuration */
     bool undecided;        /* states differ, and who is right is open */
+    uint64_t replayed_at;  /* the slot behind which the replay gave another state, 0: none */
     uint64_t shown_at;     /* the slot that these are about */
 };
 

@@ -181,6 +181,7 @@ static void put_small(struct packed *p, const struct message *m)
         p->state_hash.slot = m->first_slot;
         p->state_hash.first = m->hash[0];
         p->state_hash.second = m->hash[1];
+        p->state_hash.encoding = (uint32_t)m->number;
         p->message.state_hash = &p->state_hash;
         p->message.body_case = COORD__V1__MESSAGE__BODY_STATE_HASH;
         break;
@@ -385,6 +386,7 @@ static bool take_message(struct message *m, const Coord__V1__Message *p)
         m->first_slot = p->state_hash->slot;
         m->hash[0] = p->state_hash->first;
         m->hash[1] = p->state_hash->second;
+        m->number = p->state_hash->encoding;
         return m->first_slot > 0;
     default:
         return false;

@@ -53,6 +53,7 @@ struct replica_config {
     uint32_t log_keep_slots;
     uint32_t checkpoint_step_bytes; /* of changes handed over in one step; 0: default */
     uint32_t compare_ms;            /* between two comparisons of the states; 0: default */
+    uint32_t state_encoding;        /* 0: STATE_ENCODING */
     uint64_t pid;                   /* for status answers */
     const char *version;            /* constant */
     uint64_t seed;                  /* of back-off, session secrets and session ids; from the OS */

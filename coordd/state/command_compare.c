@@ -13,6 +13,7 @@ enum err command_compare_states(struct step *step, const Coord__V1__CompareState
     memset(ret, 0, sizeof *ret);
     ret->asked = true;
     ret->slot = c->slot;
+    ret->encoding = c->encoding;
     for (; ret->count < c->n_hashes; ret->count++) {
         const Coord__V1__MemberHash *hash = c->hashes[ret->count];
         ret->said[ret->count].member = hash->member;

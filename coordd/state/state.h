@@ -67,6 +67,11 @@ enum {
 };
 enum { STATE_FEATURE_LEVEL = 1 };
 
+/* To be raised by every change after which the same log gives another hash: of the
+ * encoding of a record, of what a command does, of the hash itself. States of different
+ * numbers are not compared (coordd/replica/divergence.h). */
+enum { STATE_ENCODING = 1 };
+
 struct state;
 
 /* A new cell: revision 1, in which the root was made. */
@@ -129,6 +134,7 @@ struct state_comparison {
     bool asked; /* the batch has one */
     bool alone; /* ... and nothing else */
     uint64_t slot;
+    uint32_t encoding; /* STATE_ENCODING of those who said it */
     uint32_t count;
     struct {
         uint32_t member;

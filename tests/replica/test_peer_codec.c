@@ -106,7 +106,7 @@ static void test_peer_codec__every_small_message_comes_back(void)
         {.kind = MESSAGE_FETCH, .first_slot = 2, .last_slot = 9},
         {.kind = MESSAGE_FETCHED, .first_slot = 2},
         {.kind = MESSAGE_RELINQUISH, .ballot = 7},
-        {.kind = MESSAGE_STATE_HASH, .first_slot = 9, .hash = {3, UINT64_MAX}},
+        {.kind = MESSAGE_STATE_HASH, .number = 7, .first_slot = 9, .hash = {3, UINT64_MAX}},
     };
 
     begin();
