@@ -146,6 +146,13 @@ static void quarantine(struct replica *r, uint32_t trusted_mask)
     paxos_lose_state(r->paxos, &r->owed);
 }
 
+static void agreed(struct divergence *d, uint64_t slot)
+{
+    d->compared = slot;
+    if (slot > d->installed)
+        d->copied = false;
+}
+
 /* A member that was restarted from a state behind the slot has no note, and goes by what
  * it told. One that told what the majority told, and has noted something else when its log
  * was replayed, runs a program now that does not do what the one before it did: how good its
@@ -169,7 +176,7 @@ static void compare(struct replica *r, const struct state_comparison *c)
     if (!v.majority || own == NULL)
         return;
     if (same(own, v.hash))
-        d->compared = c->slot;
+        agreed(d, c->slot);
     else if (told != NULL && same(told, v.hash))
         d->replayed_at = c->slot;
     else
@@ -189,10 +196,10 @@ static void add_point(struct replica *r, uint64_t slot, bool fresh)
     p->fresh = fresh;
     state_hash(r->state, p->hash);
     CHECK(self >= 0);
-    d->told_mask = 1u << (uint32_t)self;
+    d->told_mask = d->copied ? 0 : 1u << (uint32_t)self;
     memcpy(d->told[self], p->hash, sizeof p->hash);
     d->tell_at_ns = r->now_ns;
-    d->tells_left = TELLS_MAX;
+    d->tells_left = d->copied ? 0 : TELLS_MAX;
     d->due_ns = r->now_ns + ms_to_ns((int64_t)r->config.compare_ms);
     d->changed = false;
 }
@@ -226,7 +233,7 @@ void divergence_installed(struct replica *r, uint64_t slot)
     d->tells_left = d->told_mask = d->trusted_mask = 0;
     d->installed = slot;
     d->quarantined = false;
-    d->changed = true;
+    d->copied = d->changed = true;
 }
 
 /* ---- the leader ---- */

@@ -11,6 +11,10 @@
  *   no majority can have the same any more         -> all stop
  *   else                                           -> nothing
  *
+ * Who got its state from another says nothing before it has seen that a majority has the
+ * same: until then it is that other one's opinion once more, and if that one was wrong, the
+ * two of them could be a wrong majority. It judges itself like everybody.
+ *
  * Programs whose states cannot be compared (STATE_ENCODING) are not: who has another
  * number than the leader is as one who says nothing, and judges nothing.
  *
@@ -43,6 +47,7 @@ struct divergence {
     bool changed;       /* since the newest, something was applied */
     uint64_t compared;  /* the last slot behind which this state was the majority's */
     uint64_t installed; /* the state up to here is another's: what this one told of it is void */
+    bool copied;        /* it is another's, and no majority was seen to have it since */
     /* telling the leader */
     int64_t tell_at_ns;
     uint32_t tells_left;

@@ -227,6 +227,61 @@ static void test_divergence__silence_is_no_disagreement(void)
     five_free(f);
 }
 
+static bool same_state(const struct five *f, uint32_t id, uint32_t other)
+{
+    struct replica_view a = five_view(f, id), b = five_view(f, other);
+
+    return memcmp(a.state_hash, b.state_hash, sizeof a.state_hash) == 0;
+}
+
+/* Two were away and have got the state of the leader, which is wrong: three of five have
+ * it, but it is the opinion of one. */
+static void test_divergence__copies_of_a_state_make_no_majority(void)
+{
+    struct five *f = five_with_a_node();
+    uint32_t wrong = five_leader(f), away[] = {wrong % FIVE + 1, (wrong + 1) % FIVE + 1};
+    uint32_t right = (wrong + 2) % FIVE + 1;
+
+    for (int i = 0; i < 2; i++)
+        five_down(f, away[i]);
+    flip(f, wrong);
+    for (int i = 0; i < 40; i++) /* it is saved, and the logs are cut */
+        five_put(f, "two");
+    for (int i = 0; i < 2; i++)
+        five_up(f, away[i]);
+    five_put(f, "three");
+    five_run(f, 2 * COMPARED_MS);
+    for (int i = 0; i < 2; i++)
+        CU_ASSERT_TRUE(same_state(f, away[i], wrong));
+    CU_ASSERT_FALSE(same_state(f, right, wrong));
+    CU_ASSERT_EQUAL(quarantined_count(f), 0);
+    CU_ASSERT_EQUAL(halted_count(f), 0);
+    CU_ASSERT_TRUE(f->members[right - 1].warnings > 0);
+    five_free(f);
+}
+
+/* What is seen to be the majority's counts from then on. */
+static void test_divergence__a_copy_counts_once_it_was_compared(void)
+{
+    struct five *f = five_with_a_node();
+    uint32_t leader = five_leader(f), away = leader % FIVE + 1, wrong = away % FIVE + 1;
+
+    five_down(f, away);
+    for (int i = 0; i < 40; i++)
+        five_put(f, "two");
+    five_up(f, away);
+    five_put(f, "three");
+    five_run(f, 2 * COMPARED_MS);
+    CU_ASSERT_TRUE(five_view(f, away).compared > 40);
+    five_down(f, wrong % FIVE + 1);
+    flip(f, wrong);
+    five_put(f, "four");
+    five_run(f, 2 * COMPARED_MS); /* without its word nobody would be a majority */
+    CU_ASSERT_TRUE(f->members[wrong - 1].quarantined_once);
+    CU_ASSERT_EQUAL(quarantined_count(f), 1);
+    five_free(f);
+}
+
 static void test_divergence__who_is_wrong_again_stops(void)
 {
     struct five *f = five_with_a_node();
@@ -257,6 +312,8 @@ int main(int argc, char **argv)
         TEST(test_divergence__a_wrong_state_that_was_saved_is_found_after_a_start),
         TEST(test_divergence__without_a_majority_all_stop),
         TEST(test_divergence__silence_is_no_disagreement),
+        TEST(test_divergence__copies_of_a_state_make_no_majority),
+        TEST(test_divergence__a_copy_counts_once_it_was_compared),
         TEST(test_divergence__who_is_wrong_again_stops),
     };
     return run_suite("divergence", cases, sizeof cases / sizeof cases[0], argc, argv);
