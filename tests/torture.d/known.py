@@ -1,6 +1,7 @@
 """tests/torture --mutants: does it find bugs that are known to be there? Each run is one of
 tests/torture of its own, with servers and clients that have the bug."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -33,6 +34,9 @@ class Try:
         self.by = sorted(set(re.findall(r"^ANOMALY (\w+):", done.stdout, re.M)))
         if self.status == ANOMALY:
             shutil.rmtree(top, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                os.rmdir(top)  # unless something was kept in it
 
     def verdict(self):
         return (self.said.strip().splitlines() or ["nothing said"])[-1]

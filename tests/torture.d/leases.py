@@ -21,12 +21,14 @@ def alone(run, before, seconds):
     heal(run, before)
 
 
-@of(CUTS, "old leader", 4)
+@of(CUTS, "old leader", 5)
 def an_old_leader_with_clients(run):
     """The leader and some clients reach each other and nobody else. For a moment the next
     leader serves others while it does not know of its end, for that takes two leases; what
     it shows then, to whom it answers KeepAlives, must be nothing of its old reign. The others
-    are cut off from it a little earlier, so that they look for a leader already."""
+    are cut off from it a little earlier, so that they look for a leader already. A client
+    asks for its lease when it has heard nothing for a while: what delays the last answers
+    lets that come at some time between the end of the lease and that of the reign."""
     leader = run.cell.leader()
     others = numbers(run.cell.others(leader))
     near = run.some(run.client_hosts, run.random.choice((1, 2)))
@@ -38,6 +40,7 @@ def an_old_leader_with_clients(run):
         run.hold(1.0)
     run.network.cut_both(far, [leader.id])
     run.hold(run.random.uniform(0.1, 0.5))
+    run.network.wire([leader.id], near, delay=run.random.randrange(45))
     run.network.cut_both([leader.id, *near], others)
     run.say("cut", f"leader {leader.id}, with the {WORDS[len(near)]} at "
                    f"{' and '.join(map(str, near))}, from all others"
