@@ -137,12 +137,15 @@ static void test_replica__a_wrong_secret_renews_nothing(void)
 static void test_replica__no_keepalive_is_answered_once_expire_is_proposed(void)
 {
     struct bench *b = bench_new(1);
-    struct bench_session s = bench_session(b, 1);
+    struct bench_session s = bench_session(b, 1), other = bench_session(b, 2);
 
     b->disk_stuck = true;
-    bench_run(b, EXPIRY_MS);
+    bench_run(b, EXPIRY_MS / 2);
+    CU_ASSERT_EQUAL(bench_beat(b, &other), COORD__V1__STATUS__OK);
+    bench_run(b, EXPIRY_MS - EXPIRY_MS / 2);
     CU_ASSERT_TRUE(state_session_exists(replica_state(b->replica), s.session));
     CU_ASSERT_EQUAL(bench_beat(b, &s), -1);
+    CU_ASSERT_EQUAL(bench_beat(b, &other), COORD__V1__STATUS__OK); /* it leads, and it answers */
     bench_unstick(b);
     CU_ASSERT_EQUAL(bench_beat(b, &s), COORD__V1__STATUS__EXPIRED);
     bench_free(b);

@@ -163,12 +163,21 @@ static void test_kill__it_leaves_all_lines_at_once(void)
     CU_ASSERT_EQUAL(lab_acquire(&l, 2, 1, "/l"), LAB_WAITS);
     uint64_t waiting = l.seq[2];
     CU_ASSERT_EQUAL(lab_share(&l, 3, 1, "/l"), LAB_WAITS);
+    uint64_t behind = l.seq[3];
+    CU_ASSERT_EQUAL(lab_create(&l, 0, "/other", ""), ERR_OK);
+    CU_ASSERT_EQUAL(lab_share(&l, 1, 2, "/other"), ERR_OK);
+    CU_ASSERT_EQUAL(lab_acquire(&l, 2, 2, "/other"), LAB_WAITS);
+    uint64_t waiting_too = l.seq[2];
+    CU_ASSERT_EQUAL(lab_share(&l, 3, 2, "/other"), LAB_WAITS);
     CU_ASSERT_EQUAL(lab_kill(&l, 0, 2), ERR_OK);
     CU_ASSERT_EQUAL(lab_answered(&l, 2, waiting), LAB_WAITS); /* the note tells */
+    CU_ASSERT_EQUAL(lab_answered(&l, 2, waiting_too), LAB_WAITS);
+    CU_ASSERT_EQUAL(lab_answered(&l, 3, behind), ERR_OK);
     CU_ASSERT_EQUAL(lab_answered(&l, 3, l.seq[3]), ERR_OK);
-    CU_ASSERT_STRING_EQUAL(lab_events(&l, events, sizeof events), "held /l");
+    CU_ASSERT_STRING_EQUAL(lab_events(&l, events, sizeof events), "held /l, held /other");
     struct slice kept;
     CU_ASSERT_EQUAL(state_session_seq(l.state, 2, waiting, &kept), STATE_SEQ_REFUSED);
+    CU_ASSERT_EQUAL(state_session_seq(l.state, 2, waiting_too, &kept), STATE_SEQ_REFUSED);
     lab_release(&l);
 }
 

@@ -127,12 +127,6 @@ static void drop_healing(struct fixture *f)
     store_close(s);
 }
 
-static void empty_wal(struct fixture *f)
-{
-    fixture_execute(f, "log.db", "PRAGMA journal_mode=DELETE");
-    fixture_execute(f, "log.db", "PRAGMA journal_mode=WAL");
-}
-
 /* ---- rows ---- */
 
 static void test_store_repair__a_damaged_row_costs_the_log_and_nothing_else(void)
@@ -176,7 +170,7 @@ static void test_store_repair__a_flipped_bit_in_a_row_is_repaired(void)
         uint32_t found = 0; /* copies: some may lie where a page was split */
 
         make(&f, true);
-        empty_wal(&f);
+        fixture_empty_wal(&f, "log.db");
         for (uint64_t at = 0; at < fixture_size(&f, "log.db"); at += PAGE_BYTES) {
             fixture_read_bytes(&f, "log.db", at, page, sizeof page);
             for (size_t b = 0; b + 200 <= PAGE_BYTES; b++) {
@@ -249,7 +243,7 @@ static void test_store_repair__an_end_that_nobody_knows_is_not_guessed(void)
 
     make(&f, true);
     root = root_of_log(&f);
-    empty_wal(&f);
+    fixture_empty_wal(&f, "log.db");
     fixture_write_bytes(&f, "log.db", root, rubbish, sizeof rubbish);
     CU_ASSERT_EQUAL(start(&f), STORE_CORRUPT);
     /* Opening has begun the -wal anew, if at all: nothing is in it. */
@@ -295,7 +289,7 @@ static void test_store_repair__a_number_that_a_page_has_lost_is_missed(void)
     root = (fixture_ask(&f, "log.db", "SELECT rootpage FROM sqlite_schema WHERE name = 'number'") -
             1) *
            PAGE_BYTES;
-    empty_wal(&f);
+    fixture_empty_wal(&f, "log.db");
     fixture_read_bytes(&f, "log.db", root + 4, &count, 1);
     CU_ASSERT_EQUAL(count, 5);
     for (count = 0; count < 5; count++) {
