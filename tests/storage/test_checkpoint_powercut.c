@@ -6,13 +6,12 @@
  * it; entries follow. It tells through a pipe what it was told, and kills itself at
  * some write or sync; then powercut_apply takes away what was not synced. */
 #define _GNU_SOURCE
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libcoord/base/prng.h"
+#include "tests/storage/power_child.h"
 #include "tests/storage/state_fixture.h"
 #include "tests/support/powercut_undo.h"
 #include "tests/support/powercut_vfs.h"
@@ -92,8 +91,9 @@ static void write_checkpoint(struct checkpoint *c, struct checkpoint_reader **re
 }
 
 /* In the child. */
-static void work(struct fixture *f, struct told told, uint64_t seed, int to)
+static void work(struct fixture *f, const void *context, uint64_t seed, int to)
 {
+    struct told told = *(const struct told *)context;
     struct checkpoint_reader *reader = NULL;
     struct checkpoint *c;
     struct store *s = fixture_open(f, NULL);
@@ -122,8 +122,9 @@ static void work(struct fixture *f, struct told told, uint64_t seed, int to)
 }
 
 /* One large checkpoint, most of which is in the -wal before the commit. */
-static void work_much(struct fixture *f, struct told told, uint64_t seed, int to)
+static void work_much(struct fixture *f, const void *context, uint64_t seed, int to)
 {
+    struct told told = *(const struct told *)context;
     struct store *s = fixture_open(f, NULL);
     struct checkpoint *c;
 
@@ -138,32 +139,6 @@ static void work_much(struct fixture *f, struct told told, uint64_t seed, int to
     checkpoint_close(c);
     store_close(s);
     _exit(0);
-}
-
-typedef void child_work(struct fixture *f, struct told told, uint64_t seed, int to);
-
-/* Runs the child until it dies at that operation, or is done. */
-static struct told run_child(struct fixture *f, struct told told, uint64_t seed, uint64_t kill_at,
-                             child_work *working)
-{
-    struct told heard;
-    int ends[2], status;
-    pid_t child;
-
-    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
-    child = fork();
-    if (child == 0) {
-        if (kill_at != 0)
-            powercut_vfs_kill_at(f->options.vfs, powercut_vfs_operations(f->options.vfs) + kill_at);
-        working(f, told, seed, ends[1]);
-    }
-    close(ends[1]);
-    while (read(ends[0], &heard, sizeof heard) == sizeof heard)
-        told = heard;
-    close(ends[0]);
-    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
-    CU_ASSERT_TRUE(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
-    return told;
 }
 
 /* Opens both, and returns what is there: each thing as a whole. */
@@ -227,11 +202,11 @@ static void test_case_01__a_state_and_its_slot_are_saved_as_one_or_not_at_all(vo
     prepare(&f, HONEST);
     prng_init(&prng, 1);
     for (uint64_t i = 1; i <= CUTS; i++) {
-        told = run_child(&f, told, i, prng_between(&prng, 1, OPERATIONS_MAX), work);
+        power_child_run(&f, work, i, prng_between(&prng, 1, OPERATIONS_MAX), &told, sizeof told);
         cut(&f, i % 3 == 0 ? 0 : i, &report);
         undone += report.undone;
         if (i % 4 == 0) { /* it dies again, and again while it opens */
-            told = run_child(&f, told, i, prng_between(&prng, 1, 12), work);
+            power_child_run(&f, work, i, prng_between(&prng, 1, 12), &told, sizeof told);
             cut(&f, i, &report);
         }
         found = look(&f);
@@ -257,11 +232,12 @@ static void test_checkpoint_powercut__a_large_one_is_there_as_a_whole_or_not_at_
     for (uint64_t i = 1; i <= LARGE_CUTS; i++) {
         uint64_t kill_at = prng_between(&prng, 1, i % 2 == 0 ? LARGE_OPERATIONS_MAX : 200);
 
-        told = run_child(&f, told, i, kill_at, work_much);
+        power_child_run(&f, work_much, i, kill_at, &told, sizeof told);
         cut(&f, i % 3 == 0 ? 0 : i, &report);
         found = look(&f);
         check_kept(i, told, found);
-        told = run_child(&f, found, i, prng_between(&prng, 1, OPERATIONS_MAX), work);
+        told = found;
+        power_child_run(&f, work, i, prng_between(&prng, 1, OPERATIONS_MAX), &told, sizeof told);
         found = look(&f);
         check_kept(i, told, found);
         told = found;
@@ -280,7 +256,8 @@ static void test_checkpoint_powercut__what_opening_found_is_durable(void)
 
     for (uint64_t kill_at = 1; kill_at <= FIRST_OPERATIONS; kill_at++) {
         prepare(&f, HONEST);
-        told = run_child(&f, (struct told){0, 0, 0}, kill_at, kill_at, work);
+        told = (struct told){0, 0, 0};
+        power_child_run(&f, work, kill_at, kill_at, &told, sizeof told);
         found = look(&f);
         check_kept(kill_at, told, found);
         cut(&f, kill_at % 2 == 0 ? 0 : kill_at, &report);
@@ -304,7 +281,8 @@ static void test_checkpoint_powercut__without_sync_it_is_lost(void)
     prepare(&f, HONEST);
     checkpoint_close(state_open(&f, NULL)); /* the file itself is durable */
     f.options.vfs = LYING;
-    told = run_child(&f, (struct told){0, 0, 0}, 1, 0, work);
+    told = (struct told){0, 0, 0};
+    power_child_run(&f, work, 1, 0, &told, sizeof told);
     CU_ASSERT_EQUAL(told.checkpoint, ROUNDS);
     cut(&f, 0, &report);
     c = state_open(&f, NULL);

@@ -4,15 +4,13 @@
  * at some write or sync; then powercut_apply takes away what was not synced, and
  * the directory must open with everything acknowledged in it. */
 #define _GNU_SOURCE
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libcoord/base/prng.h"
 #include "tests/storage/fixture.h"
+#include "tests/storage/power_child.h"
 #include "tests/support/powercut_undo.h"
 #include "tests/support/powercut_vfs.h"
 #include "tests/support/runner.h"
@@ -53,8 +51,9 @@ static enum store_result commit_both(struct store *s, uint64_t slot, uint64_t ba
 }
 
 /* In the child. Now and then it writes an older slot anew, as a later ballot does. */
-static void work(struct fixture *f, struct told told, uint64_t seed, int tell)
+static void work(struct fixture *f, const void *context, uint64_t seed, int tell)
 {
+    struct told told = *(const struct told *)context;
     struct prng prng;
     struct store *s = fixture_open(f, NULL);
 
@@ -73,29 +72,6 @@ static void work(struct fixture *f, struct told told, uint64_t seed, int tell)
     }
     store_close(s);
     _exit(s == NULL ? 4 : 0);
-}
-
-/* Runs the child until it dies at that operation, or is done. */
-static struct told run_child(struct fixture *f, struct told told, uint64_t seed, uint64_t kill_at)
-{
-    struct told heard;
-    int ends[2], status;
-    pid_t child;
-
-    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
-    child = fork();
-    if (child == 0) {
-        if (kill_at != 0)
-            powercut_vfs_kill_at(f->options.vfs, powercut_vfs_operations(f->options.vfs) + kill_at);
-        work(f, told, seed, ends[1]);
-    }
-    close(ends[1]);
-    while (read(ends[0], &heard, sizeof heard) == sizeof heard)
-        told = heard;
-    close(ends[0]);
-    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
-    CU_ASSERT_TRUE(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
-    return told;
 }
 
 /* Opens, and returns what is there; at most one commit more than was told. */
@@ -135,12 +111,12 @@ static void test_store_powercut__nothing_acknowledged_is_lost(void)
     CU_ASSERT_EQUAL_FATAL(fixture_initialise(&f), STORE_OK);
     prng_init(&prng, 1);
     for (uint64_t i = 1; i <= CUTS; i++) {
-        told = run_child(&f, told, i, prng_between(&prng, 1, OPERATIONS_MAX));
+        power_child_run(&f, work, i, prng_between(&prng, 1, OPERATIONS_MAX), &told, sizeof told);
         cut(&f, i % 3 == 0 ? 0 : i, &report);
         undone += report.undone;
         if (i % 4 == 0) { /* it dies again, and again while it opens */
             torn_open++;
-            told = run_child(&f, told, i, prng_between(&prng, 1, 8));
+            power_child_run(&f, work, i, prng_between(&prng, 1, 8), &told, sizeof told);
             cut(&f, i, &report);
         }
         found = look(&f);
@@ -171,7 +147,7 @@ static void test_store_powercut__a_kill_without_one_loses_nothing(void)
     f.options.checkpoint_frames = 15;
     CU_ASSERT_EQUAL_FATAL(fixture_initialise(&f), STORE_OK);
     for (uint64_t i = 1; i <= 40; i++) {
-        told = run_child(&f, told, i, 3 * i);
+        power_child_run(&f, work, i, 3 * i, &told, sizeof told);
         found = look(&f);
         CU_ASSERT_TRUE_FATAL(found.slot >= told.slot && found.ballot >= told.ballot);
         told = found;
@@ -192,7 +168,8 @@ static void test_store_powercut__what_opening_found_is_durable(void)
         fixture_make(&f);
         f.options.vfs = HONEST;
         CU_ASSERT_EQUAL_FATAL(fixture_initialise(&f), STORE_OK);
-        run_child(&f, (struct told){0, 0}, kill_at, kill_at);
+        told = (struct told){0, 0};
+        power_child_run(&f, work, kill_at, kill_at, &told, sizeof told);
         told = look(&f);
         cut(&f, kill_at % 2 == 0 ? 0 : kill_at, &report);
         found = look(&f);
@@ -217,7 +194,8 @@ static void check_loses(const char *vfs, bool synchronous_off)
     CU_ASSERT_EQUAL_FATAL(fixture_initialise(&f), STORE_OK);
     f.options.vfs = vfs;
     f.options.synchronous_off = synchronous_off;
-    told = run_child(&f, (struct told){0, 0}, 1, 0);
+    told = (struct told){0, 0};
+    power_child_run(&f, work, 1, 0, &told, sizeof told);
     CU_ASSERT_TRUE(told.slot > 3);
     cut(&f, 0, &report);
     CU_ASSERT_TRUE(report.files > 0 && report.undone == report.changes);
