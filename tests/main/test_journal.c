@@ -16,7 +16,7 @@
 enum {
     COMMITS_MAX = 64,
     EVENTS_MAX = 64,
-    WAIT_S_MAX = 10,
+    WAIT_S_MAX = 60,
 };
 
 /* ---- the store: its disk can be held and be made to answer anything ---- */

@@ -17,7 +17,7 @@
 enum {
     STORY_BYTES = 512,
     EVENTS_MAX = 64,
-    WAIT_S_MAX = 10,
+    WAIT_S_MAX = 60,
     PIECES = 3, /* that a reader yields */
 };
 
