@@ -15,7 +15,7 @@ import mutant
 # Of tests/mutants.d those that torture must find by itself, as an anomaly.
 BUGS = ("belief-from-receipt", "keepalive-without-lease", "lease-from-receipt", "quorum-of-two",
         "read-without-lease", "timers-not-restarted")
-MINUTES = 4  # for each, if nothing else is said
+MINUTES = 6  # for each, if nothing else is said
 SOUND_MINUTES = 0.7
 BUILD_S = 1800
 OK, LIVES, USAGE, ANOMALY = 0, 1, 2, 10
