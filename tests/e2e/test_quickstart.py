@@ -44,12 +44,28 @@ class Quickstart(unittest.TestCase):
         self.assertEqual(running.wait(400), 0, running.said() + running.complained())
         said = running.said()
         endpoints = re.search(r"^ *export COORD_ENDPOINTS=(\S+)$", said, re.M)[1]
+        logs = re.search(r"^(/\S+)/1/log to (/\S+)/5/log;", said, re.M)
+        self.assertEqual(logs[1], logs[2])
+        for number in range(1, 6):
+            with open(f"{logs[1]}/{number}/log", encoding="utf-8") as log:
+                self.assertIn(f" info started member={number} ", log.read())
         done = cell.run([cell.COORDCTL, "--endpoints", endpoints, "put", "/after", "1"])
         self.assertEqual(done.returncode, 0, done.stderr)
         pid = int(re.search(r"^To stop it: +kill (\d+)$", said, re.M)[1])
         self.assertEqual(len(self.left()), 5, "coordd dev, and the four that were not killed")
         os.kill(pid, signal.SIGTERM)
         cell.until(lambda: not self.left(), 15, "all have ended")
+
+    def test_what_cannot_be_is_said_before_anything_is_done(self):
+        for named, arguments in (("--port", ["--port"]), ("--port", ["--port", "x"]),
+                                 ("--port", ["--port", "65535"]), ("--port", ["--port", "0"]),
+                                 ("--nonsense", ["--nonsense"])):
+            done = cell.run([QUICKSTART, "--no-build", *arguments], env=self.environment)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(named, done.stderr.splitlines()[0])
+            self.assertEqual(done.stdout, "")
+        self.assertEqual(cell.run([QUICKSTART, "--help"], env=self.environment).returncode, 0)
+        self.assertEqual(os.listdir(self.environment["TMPDIR"]), [])
 
     def test_it_leaves_nothing_when_it_is_interrupted(self):
         for text, number in (("kill -9 app", signal.SIGINT), ("append to a file", signal.SIGTERM)):
