@@ -127,6 +127,7 @@ void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *
 {
     memset(ret, 0, sizeof *ret);
     ret->quarantined = r->divergence.quarantined;
+    ret->copied = r->divergence.copied;
     ret->compared = r->divergence.compared;
     ret->role = ret->quarantined ? "quarantined" : role_text(paxos_role(r->paxos));
     ret->leader = paxos_leader(r->paxos);

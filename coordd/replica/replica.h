@@ -108,6 +108,7 @@ struct replica_view {
     uint64_t checkpoint, floor;
     bool lost;              /* its state: it waits for another's */
     bool quarantined;       /* ... for it is not what the majority has */
+    bool copied;            /* ... is another's, and says nothing when states are compared */
     uint64_t compared;      /* the last slot behind which it had the majority's state */
     bool serving;           /* leads, barrier applied */
     bool led;               /* serving, or follows a leader that has its quorum: whoever asks here

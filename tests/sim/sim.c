@@ -17,9 +17,10 @@ enum {
     TICK_MS = 50,
     BOOT_MS = 500,
     FOUNDING_MS_MAX = 60 * 1000,
-    CALLS_MS_MAX = 120 * 1000,   /* after healing, for what calls the run lacks */
-    PROGRESS_MS_MAX = 60 * 1000, /* after those, for everything to be well again */
-    QUIET_MS = 600,              /* without anything new: then the end is looked at */
+    CALLS_MS_MAX = 120 * 1000,     /* after healing, for what calls the run lacks */
+    OPERATOR_COMES_MS = 20 * 1000, /* after those, if the members cannot know who is right */
+    PROGRESS_MS_MAX = 60 * 1000,   /* after those, for everything to be well again */
+    QUIET_MS = 600,                /* without anything new: then the end is looked at */
     EVENTS_MAX = 3 * 1000 * 1000,
 };
 
@@ -158,9 +159,31 @@ static void let_clients_finish(struct sim *s)
         player_finish(&s->clients[i]);
 }
 
+/* One member's state is wrong, and those that could say so have copies of others', which
+ * count for nothing: nobody can know who is right, and all warn. What an operator does then
+ * (docs/operating.md) is to start those with a copy again. */
+static void call_the_operator(struct sim *s)
+{
+    bool wrong = false;
+    if (s->operator_came || s->now_ns - s->phase_began_ns < ms_to_ns(OPERATOR_COMES_MS))
+        return;
+    for (uint32_t i = 0; i < s->swarm.members; i++)
+        wrong |= s->servers[i].flipped && !s->servers[i].is_sick;
+    for (uint32_t i = 0; wrong && i < s->swarm.members; i++) {
+        struct server *n = &s->servers[i];
+        if (!server_is_up(n) || n->is_sick || n->flipped || !n->view.copied)
+            continue;
+        journal_trace(&s->journal, "the operator starts %" PRIu32 " again, which has a copy",
+                      n->id);
+        server_die(n, SERVER_CRASH, ms_to_ns(s->swarm.restart_ms));
+        s->operator_came = true;
+    }
+}
+
 static void look_for_the_end(struct sim *s)
 {
     char why[160];
+    call_the_operator(s);
     if (s->truth.prefix != s->quiet_prefix || !check_end_reached(s, why, sizeof(why))) {
         s->quiet_prefix = s->truth.prefix;
         s->quiet_since_ns = s->now_ns;

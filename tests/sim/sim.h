@@ -41,6 +41,7 @@ struct sim {
     int64_t quiet_since_ns; /* since when there is nothing new, after healing */
     uint64_t quiet_prefix;
     bool over, finishing; /* the clients make no new calls */
+    bool operator_came;   /* because nobody can know whose state is right */
     struct prng disk_random, clock_random, work_random, fault_random, channel_random;
     struct net net;
     struct links links;
