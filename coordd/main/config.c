@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "coordd/rpc/address.h"
+#include "coordd/storage/reserve.h"
 
 enum {
     MEMBER_ID_MAX = 65535,
@@ -16,6 +17,7 @@ enum {
     HEARTBEAT_MS_MAX = 10 * 1000,
     RATE_PPM_MAX = 100 * 1000,
     WAL_MIB_MAX = 1024,
+    RESERVE_MIB_MAX = 4096,
     CHECKPOINT_FRAMES_MAX = 1000 * 1000,
     SLOTS_MAX = 100 * 1000 * 1000,
     MIB_BYTES = 1024 * 1024,
@@ -184,7 +186,7 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
     struct serve_config c = empty;
     char cell[SETTING_TEXT_BYTES_MAX] = "", file[SETTING_TEXT_BYTES_MAX] = "";
     uint64_t id = 0, lease_ms = 0, heartbeat_ms = 0, rate_ppm = 0, wal_mib = 0, frames = 0;
-    uint64_t slots = 0, bytes = 0, keep = 0, trust = 1;
+    uint64_t slots = 0, bytes = 0, keep = 0, trust = 1, reserve_mib = RESERVE_MIB_MAX + 1;
     const struct setting settings[] = {
         {.key = "dir", .kind = SETTING_TEXT, .value = c.dir},
         {.key = "config", .kind = SETTING_TEXT, .value = file},
@@ -196,6 +198,7 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
         {"rate_ppm", SETTING_NUMBER, true, &rate_ppm, 1, RATE_PPM_MAX},
         {"trust_clocks", SETTING_NUMBER, true, &trust, 0, 1},
         {"wal_mib", SETTING_NUMBER, true, &wal_mib, 1, WAL_MIB_MAX},
+        {"reserve_mib", SETTING_NUMBER, true, &reserve_mib, 0, RESERVE_MIB_MAX},
         {"checkpoint_frames", SETTING_NUMBER, true, &frames, 1, CHECKPOINT_FRAMES_MAX},
         {"checkpoint_slots", SETTING_NUMBER, true, &slots, 1, SLOTS_MAX},
         {"checkpoint_bytes", SETTING_NUMBER, true, &bytes, 1, CHECKPOINT_BYTES_MAX},
@@ -227,6 +230,7 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
     c.rate_ppm = (uint32_t)rate_ppm;
     c.distrusts_clocks = trust == 0;
     c.wal_bytes = wal_mib * MIB_BYTES;
+    c.reserve_bytes = reserve_mib > RESERVE_MIB_MAX ? RESERVE_BYTES_AUTO : reserve_mib * MIB_BYTES;
     c.checkpoint_frames = (uint32_t)frames;
     c.checkpoint_slots = (uint32_t)slots;
     c.checkpoint_bytes = bytes;

@@ -24,6 +24,7 @@ struct serve_config {
     uint32_t lease_ms, heartbeat_ms, rate_ppm;
     bool distrusts_clocks;
     uint64_t wal_bytes;
+    uint64_t reserve_bytes; /* 0: none; RESERVE_BYTES_AUTO */
     uint32_t checkpoint_frames;
     uint32_t checkpoint_slots;
     uint64_t checkpoint_bytes;

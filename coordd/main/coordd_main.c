@@ -29,6 +29,8 @@ static const char usage[] =
     "    --rate-ppm N         bound on the drift between two clocks' rates\n"
     "    --trust-clocks 0     confirm every read and KeepAlive by a round to a quorum\n"
     "    --wal-mib N          size of the write-ahead log on disk\n"
+    "    --reserve-mib N      kept back for a full disk; 0: nothing. If it is not given:\n"
+    "                         64, or a sixteenth of a small file system\n"
     "    --checkpoint-frames N  when it is moved into the database\n"
     "    --checkpoint-slots N, --checkpoint-bytes N\n"
     "                         save the state when so much was applied since the last time\n"

@@ -25,7 +25,8 @@ _Static_assert(DEV_PATH_BYTES_MAX >= PATH_MAX, "realpath writes as much");
 
 enum {
     FILE_NAME_BYTES_MAX = DEV_PATH_BYTES_MAX + 32,
-    EXEC_FAILED = 127, /* what shells say */
+    DEV_RESERVE_MIB = 4, /* all members are in one file system */
+    EXEC_FAILED = 127,   /* what shells say */
 };
 
 static int complain(const char *what, const char *why)
@@ -123,7 +124,8 @@ static int name_member(const struct dev_cell *c, struct dev_member *m, uint32_t 
     if (!dev_quote(c->executable, executable, sizeof executable) ||
         !dev_quote(m->dir, dir, sizeof dir))
         return complain(c->dir, "the name is too long");
-    (void)snprintf(m->command, sizeof m->command, "%s serve --dir %s", executable, dir);
+    (void)snprintf(m->command, sizeof m->command, "%s serve --dir %s --reserve-mib %d", executable,
+                   dir, DEV_RESERVE_MIB);
     return COORDD_EXIT_OK;
 }
 

@@ -3,9 +3,18 @@
 
 #include <stdlib.h>
 
+#include "coordd/main/clock.h"
+#include "coordd/storage/reserve.h"
 #include "libcoord/base/avl.h"
 #include "libcoord/base/check.h"
 #include "libcoord/base/list.h"
+#include "libcoord/base/units.h"
+
+enum {
+    LOOK_MS = 50,        /* between two looks at the disk's space */
+    RESTORE_MS = 500,    /* ... while it is full: is there space again? */
+    ROOM_TOLD_SHARE = 8, /* the replica is told when it changed by this part */
+};
 
 /* A range of the log to read, and what was found. */
 struct log_read {
@@ -17,10 +26,13 @@ struct log_read {
 
 struct journal {
     struct store *store; /* the log thread's */
+    struct reserve *reserve;
     void (*wake)(void *context);
     void (*fail)(void *context, enum store_result result);
     void *context;
     struct effects taken; /* the network thread's: to be dropped */
+    int64_t look_at_ns;   /* the log thread's, like the next */
+    int64_t restore_at_ns;
 
     struct worker worker;   /* its mutex guards all below */
     struct effects waiting; /* for the next transaction */
@@ -28,6 +40,10 @@ struct journal {
     struct list reads_waiting, reads_done;
     uint64_t persisted; /* highest durable sequence that is not reported yet, or 0 */
     uint64_t full_from; /* not 0: nothing from here on was written, nothing is now */
+    bool look;          /* for space: now */
+    bool low;           /* the reserve is in use, or little is free beside it */
+    uint64_t room;      /* for a checkpoint */
+    bool space_new;     /* that is to be told */
 };
 
 static void log_read_free(struct log_read *r)
@@ -100,9 +116,44 @@ static bool serve_reads(struct journal *j, struct list *reads)
     return true;
 }
 
-/* Takes what waits; if nothing does, waits. False when it is time to end. */
-static bool gather(struct journal *j, struct effects *batch, struct list *reads)
+/* Is there still space, is there again? Not behind each commit, since to ask may take as
+ * long; at once if a commit has used what is kept back. False if the thread must end. */
+static bool look(struct journal *j, bool now)
 {
+    int64_t now_ns = clock_now_ns();
+    bool low, changed, was_low = j->low; /* this thread alone changes it */
+    uint64_t room;
+
+    if (j->reserve == NULL ||
+        (!now && now_ns < j->look_at_ns && (was_low || reserve_is_whole(j->reserve))))
+        return true;
+    j->look_at_ns = now_ns + ms_to_ns(LOOK_MS);
+    if (was_low && now_ns >= j->restore_at_ns) {
+        j->restore_at_ns = now_ns + ms_to_ns(RESTORE_MS);
+        if (!bear(j, store_maintain(j->store)))
+            return false;
+        reserve_restore(j->reserve);
+    }
+    low = reserve_is_low(j->reserve);
+    room = reserve_room(j->reserve);
+    worker_lock(&j->worker);
+    changed = low != was_low || room < j->room - j->room / ROOM_TOLD_SHARE ||
+              room > j->room + j->room / ROOM_TOLD_SHARE;
+    if (changed)
+        j->room = room;
+    j->low = low;
+    j->space_new |= changed;
+    worker_unlock(&j->worker);
+    if (changed)
+        j->wake(j->context);
+    return true;
+}
+
+/* Takes what waits; if nothing does, waits. False when it is time to end. */
+static bool gather(struct journal *j, struct effects *batch, struct list *reads, bool *ret_look)
+{
+    bool stopping;
+
     worker_lock(&j->worker);
     for (;;) {
         struct list *first;
@@ -112,12 +163,18 @@ static bool gather(struct journal *j, struct effects *batch, struct list *reads)
             list_remove(first);
             list_append(reads, first);
         }
-        if (batch->count > 0 || !list_empty(reads) || j->worker.stopping)
+        if (batch->count > 0 || !list_empty(reads) || j->worker.stopping || j->look)
             break;
-        worker_wait(&j->worker);
+        if (!j->low)
+            worker_wait(&j->worker);
+        else if (!worker_wait_ms(&j->worker, RESTORE_MS))
+            j->look = true;
     }
+    *ret_look = j->look;
+    j->look = false;
+    stopping = j->worker.stopping;
     worker_unlock(&j->worker);
-    return batch->count > 0 || !list_empty(reads);
+    return batch->count > 0 || !list_empty(reads) || !stopping;
 }
 
 static void *run(void *context)
@@ -127,10 +184,13 @@ static void *run(void *context)
     struct list reads;
     effects_init(&batch);
     list_init(&reads);
-    while (gather(j, &batch, &reads)) {
+    bool look_now;
+    while (gather(j, &batch, &reads, &look_now)) {
         if (batch.count > 0 && !commit(j, &batch))
             break;
         if (!serve_reads(j, &reads))
+            break;
+        if (!look(j, look_now))
             break;
     }
     /* Only after `fail` is anything left here, and then nobody goes on. */
@@ -152,9 +212,12 @@ struct journal *journal_new(const struct journal_options *options)
 {
     struct journal *j = check_calloc(1, sizeof *j);
     j->store = options->store;
+    j->reserve = options->reserve;
     j->wake = options->wake;
     j->fail = options->fail;
     j->context = options->context;
+    j->look = true;
+    j->room = RESERVE_ROOM_MAX;
     effects_init(&j->waiting);
     effects_init(&j->done);
     effects_init(&j->taken);
@@ -175,6 +238,14 @@ void journal_persist(struct journal *j, const struct effects *step)
         if (store_persists(e->kind))
             worker_keep(&j->waiting, e);
     }
+    worker_rouse(&j->worker);
+    worker_unlock(&j->worker);
+}
+
+void journal_look(struct journal *j)
+{
+    worker_lock(&j->worker);
+    j->look = true;
     worker_rouse(&j->worker);
     worker_unlock(&j->worker);
 }
@@ -230,7 +301,10 @@ void journal_take(struct journal *j, worker_take_event *take, void *context)
     list_init(&reads);
     worker_lock(&j->worker);
     uint64_t persisted = j->persisted, full_from = j->full_from;
+    struct replica_event space = {.kind = REPLICA_EVENT_SPACE, .low = j->low, .room = j->room};
+    bool tell_space = j->space_new;
     j->persisted = 0;
+    j->space_new = false;
     worker_move(&j->taken, &j->done);
     while ((first = list_first(&j->reads_done)) != NULL) {
         list_remove(first);
@@ -242,6 +316,8 @@ void journal_take(struct journal *j, worker_take_event *take, void *context)
     struct replica_event event = {.kind = REPLICA_EVENT_PERSISTED, .sequence = persisted};
     if (persisted != 0)
         take(context, &event);
+    if (tell_space)
+        take(context, &space);
     if (full_from != 0)
         take_full(j, full_from, take, context);
     take_reads(&reads, take, context);

@@ -21,8 +21,11 @@
 
 struct journal;
 
+struct reserve;
+
 struct journal_options {
-    struct store *store; /* borrowed until journal_free */
+    struct store *store;     /* borrowed until journal_free */
+    struct reserve *reserve; /* the store's; NULL: none */
     /* From the log thread: there is something to take. */
     void (*wake)(void *context);
     /* From the log thread, the last it does: STORE_FAILED or STORE_CORRUPT. What
@@ -41,7 +44,10 @@ void journal_persist(struct journal *j, const struct effects *step);
 /* Queues an EFFECT_READ_LOG. It sees all that was queued before it. */
 void journal_read(struct journal *j, const struct effect *read);
 
-/* Hands over each report: PERSISTED, PERSIST_FULL or LOG_READ. */
+/* The checkpoint thread has taken of the reserve, or needs it no more. Any thread. */
+void journal_look(struct journal *j);
+
+/* Hands over each report: PERSISTED, SPACE, PERSIST_FULL or LOG_READ. */
 void journal_take(struct journal *j, worker_take_event *take, void *context);
 
 #endif

@@ -11,6 +11,7 @@
 #include "coordd/main/log.h"
 #include "coordd/main/random.h"
 #include "coordd/main/serve.h"
+#include "coordd/storage/reserve.h"
 #include "libcoord/base/units.h"
 
 struct loading {
@@ -62,6 +63,14 @@ static int repair_log(struct loading *l)
     return COORDD_EXIT_CORRUPT;
 }
 
+static void tell_reserve(const struct store *store)
+{
+    int problem = reserve_problem(store_reserve(store));
+    if (problem != 0)
+        LOG_WARNING("reserve", log_text("problem", strerror(problem)),
+                    log_text("so", "nothing is kept back here for a full disk"));
+}
+
 static int open_store(struct loading *l)
 {
     const struct serve_config *config = l->config;
@@ -74,6 +83,7 @@ static int open_store(struct loading *l)
     result = store_expect(store, config->has_cell ? config->cell : NULL, config->id);
     if (result != STORE_OK)
         return fail_store(result, store_why(store));
+    tell_reserve(store);
     store_durable(store, &l->durable);
     if (l->durable.log_damaged)
         LOG_ERROR("log", log_text("problem", "it was damaged, and there is none yet"),
@@ -130,8 +140,14 @@ static int open_checkpoint(struct loading *l)
     for (int tries = 0;; tries++) {
         enum store_result result = checkpoint_open(l->config->dir, own, &l->options,
                                                    &l->to->checkpoint, &made, why, sizeof why);
-        if (result == STORE_OK)
+        if (result == STORE_OK) {
+            checkpoint_use_reserve(l->to->checkpoint, store_reserve(l->to->store));
             break;
+        }
+        if (result == STORE_FULL && reserve_give(store_reserve(l->to->store), RESERVE_OTHERS)) {
+            tries--;
+            continue;
+        }
         if (tries > 0 || (result != STORE_CORRUPT && result != STORE_MISMATCH))
             return fail_store(result, why);
         int status = set_aside(l, store_result_text(result), why);
@@ -251,6 +267,7 @@ int load_directory(const struct serve_config *config, const struct store_options
         l.options = *storage;
     if (config->wal_bytes != 0)
         l.options.wal_bytes = config->wal_bytes;
+    l.options.reserve_bytes = config->reserve_bytes;
     if (config->checkpoint_frames != 0)
         l.options.checkpoint_frames = config->checkpoint_frames;
     int status = load_all(&l);

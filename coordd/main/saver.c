@@ -10,7 +10,10 @@
 #include "libcoord/base/check.h"
 #include "libcoord/base/list.h"
 
-enum { NICENESS = 10 };
+enum {
+    NICENESS = 10,
+    OWES_MS = 500, /* between pieces of what is given back to a full disk */
+};
 
 /* What the network thread is to be told. */
 struct report {
@@ -28,6 +31,7 @@ struct transfer {
 struct saver {
     void (*wake)(void *context);
     void (*fail)(void *context, enum store_result result);
+    void (*look)(void *context);
     void *context;
     struct effects taken; /* the network thread's: to be dropped */
 
@@ -88,6 +92,14 @@ static void lose(struct saver *s)
     tell(s, report_new(REPLICA_EVENT_CHECKPOINT_LOST));
 }
 
+static bool maintain(struct saver *s)
+{
+    bool more = bear(s, checkpoint_maintain(s->checkpoint));
+    if (s->look != NULL)
+        s->look(s->context);
+    return more;
+}
+
 static bool write_next(struct saver *s)
 {
     const struct effect *e = &s->batch.list[s->next++];
@@ -121,7 +133,7 @@ static bool write_next(struct saver *s)
     if (report != NULL)
         tell(s, report);
     /* Between two checkpoints: here it makes nobody wait. */
-    return bear(s, checkpoint_maintain(c));
+    return (e->kind == EFFECT_CHECKPOINT_PUT && result == STORE_OK) || maintain(s);
 }
 
 static struct transfer *transfer_of(struct saver *s, uint64_t token)
@@ -182,10 +194,10 @@ static bool serve_read(struct saver *s, const struct effect *e)
         return true;
     end_transfer(t);
     /* It may have held this up. */
-    return bear(s, checkpoint_maintain(s->checkpoint));
+    return maintain(s);
 }
 
-enum task { TASK_END, TASK_READ, TASK_WRITE };
+enum task { TASK_END, TASK_READ, TASK_WRITE, TASK_MAINTAIN };
 
 /* What to do next; if there is nothing, waits. *ret_reads gets what is to be read. */
 static enum task next_task(struct saver *s, struct effects *reads)
@@ -204,8 +216,10 @@ static enum task next_task(struct saver *s, struct effects *reads)
             task = TASK_READ;
         } else if (s->next < s->batch.count) {
             task = TASK_WRITE;
-        } else {
+        } else if (!checkpoint_owes_space(s->checkpoint)) {
             worker_wait(&s->worker);
+        } else if (!worker_wait_ms(&s->worker, OWES_MS)) {
+            task = TASK_MAINTAIN;
         }
     }
     worker_unlock(&s->worker);
@@ -223,6 +237,8 @@ static void *run(void *context)
         more = task != TASK_END;
         if (task == TASK_WRITE)
             more = write_next(s);
+        if (task == TASK_MAINTAIN)
+            more = maintain(s);
         for (uint32_t i = 0; more && i < reads.count; i++)
             more = serve_read(s, &reads.list[i]);
         reads.count = 0; /* a read refers to nothing */
@@ -241,6 +257,7 @@ struct saver *saver_new(const struct saver_options *options)
     s->checkpoint = options->checkpoint;
     s->wake = options->wake;
     s->fail = options->fail;
+    s->look = options->look;
     s->context = options->context;
     effects_init(&s->taken);
     effects_init(&s->batch);

@@ -26,6 +26,9 @@ struct saver_options {
     void (*wake)(void *context);
     /* From the checkpoint thread, the last it does: STORE_FAILED or STORE_CORRUPT. */
     void (*fail)(void *context, enum store_result result);
+    /* From the checkpoint thread: it has taken of what is kept back for a full disk, or
+     * does not need it any more. NULL: of no interest. */
+    void (*look)(void *context);
     void *context;
 };
 

@@ -103,6 +103,12 @@ static void checkpoint_failed(void *context, enum store_result result)
     end_for_disk(result, checkpoint_why(s->loaded.checkpoint));
 }
 
+/* From the checkpoint thread. */
+static void look_for_space(void *context)
+{
+    journal_look(((struct serve *)context)->journal);
+}
+
 static const char *own_address(const struct store_identity *own)
 {
     for (uint32_t i = 0; i < own->members_count; i++) {
@@ -147,9 +153,17 @@ static int open_network(struct serve *s)
 static int start_threads(struct serve *s)
 {
     struct journal_options journal = {
-        .store = s->loaded.store, .wake = wake, .fail = log_failed, .context = s};
-    struct saver_options saver = {
-        .checkpoint = s->loaded.checkpoint, .wake = wake, .fail = checkpoint_failed, .context = s};
+        .store = s->loaded.store,
+        .reserve = store_reserve(s->loaded.store),
+        .wake = wake,
+        .fail = log_failed,
+        .context = s,
+    };
+    struct saver_options saver = {.checkpoint = s->loaded.checkpoint,
+                                  .wake = wake,
+                                  .fail = checkpoint_failed,
+                                  .look = look_for_space,
+                                  .context = s};
     s->journal = journal_new(&journal);
     if (s->journal != NULL)
         s->saver = saver_new(&saver);
@@ -188,8 +202,8 @@ static void run(struct serve *s)
 /* The transaction under way is finished; nobody hears of it any more. */
 static void take_apart(struct serve *s)
 {
+    saver_free(s->saver); /* it speaks to the other */
     journal_free(s->journal);
-    saver_free(s->saver);
     rpc_free(s->rpc, stopping_text);
     driver_release(&s->driver);
     loaded_release(&s->loaded);

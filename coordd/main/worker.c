@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <time.h>
 
 #include "libcoord/base/check.h"
+#include "libcoord/base/units.h"
 
 bool worker_start(struct worker *w, const char *name, void *(*run)(void *), void *context)
 {
@@ -58,6 +60,34 @@ void worker_wait(struct worker *w)
     while (sem_wait(&w->work) != 0)
         CHECK(errno == EINTR);
     worker_lock(w);
+}
+
+bool worker_wait_ms(struct worker *w, int64_t most_ms)
+{
+    struct timespec until;
+    bool roused = true;
+
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+    until.tv_sec += most_ms / 1000;
+    until.tv_nsec += most_ms % 1000 * NS_PER_MS;
+    if (until.tv_nsec >= NS_PER_S) {
+        until.tv_sec++;
+        until.tv_nsec -= NS_PER_S;
+    }
+    w->idle = true;
+    worker_unlock(w);
+    while (roused && sem_clockwait(&w->work, CLOCK_MONOTONIC, &until) != 0) {
+        CHECK(errno == EINTR || errno == ETIMEDOUT);
+        roused = errno == EINTR;
+    }
+    worker_lock(w);
+    if (!roused && !w->idle) { /* roused in between */
+        while (sem_wait(&w->work) != 0)
+            CHECK(errno == EINTR);
+        roused = true;
+    }
+    w->idle = false;
+    return roused;
 }
 
 void worker_rouse(struct worker *w)

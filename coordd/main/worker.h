@@ -36,6 +36,8 @@ void worker_lock(struct worker *w);
 void worker_unlock(struct worker *w);
 /* With the mutex held. The thread's: gives the mutex up while it sleeps. */
 void worker_wait(struct worker *w);
+/* The same, but not longer than so. False if that was all. */
+bool worker_wait_ms(struct worker *w, int64_t most_ms);
 void worker_rouse(struct worker *w);
 
 /* Moves all of `from` behind `to`; references go along. */

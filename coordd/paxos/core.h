@@ -20,7 +20,10 @@ enum {
     PROMISE_PAUSE_MS = 120,     /* having promised, how long to leave the field to the other */
     BACKOFF_MIN_MS = 15,        /* after an attempt that came to nothing */
     BACKOFF_MAX_MS = 90,
-    FULL_RETRY_MS = 500,             /* between attempts to write when there was no space */
+    FULL_RETRY_MS = 500, /* between attempts to write when there was no space */
+    LOW_STAND_MS = 100,  /* with a full disk one leaves the field to others so long */
+    LOW_YIELD_MS = 5000, /* and leads so long at least, its disk being full all the time */
+    LOW_YIELD_AGAIN_MS = 60 * 1000,  /* between two times */
     LOG_KEEP_ENTRIES_DEFAULT = 1024, /* applied entries kept in memory for those who lag */
     LOG_KEEP_BYTES = 4 * 1024 * 1024,
     READ_BYTES_MAX = 1024 * 1024, /* of one read from the storage */
@@ -64,6 +67,9 @@ struct paxos {
     uint32_t up_mask; /* links */
     int64_t now_ns;   /* of the step under way */
     int64_t full_retry_ns;
+    bool low;           /* the storage lives on what it kept back */
+    int64_t low_ns;     /* since when */
+    int64_t yielded_ns; /* when it last gave leadership away for that, LEADER_LONG_AGO_NS: never */
     bool accepted_owed; /* an Accepted is due once what was taken is durable */
     int64_t disk_ns;    /* when the storage last spoke, or owed nothing */
     bool promise_owed;  /* a Promise of `promised` is due once it is durable */
@@ -125,7 +131,9 @@ void leader_propose(struct paxos *p, uint32_t kind, struct blob *value, struct p
 void leader_flush(struct paxos *p, struct paxos_effects *out);
 void leader_on_applied(struct paxos *p, const struct log_entry *entry, struct paxos_effects *out);
 void leader_begin_round(struct paxos *p);
-uint32_t leader_heir(const struct paxos *p);
 int64_t leader_wake_at(const struct paxos *p);
+/* space.c */
+void space_on_event(struct paxos *p, bool low);
+uint32_t leader_heir(const struct paxos *p);
 
 #endif

@@ -51,7 +51,8 @@ static void ask(struct paxos *p, struct paxos_effects *out)
     e->happy_mask = 0;
     e->probe_until_ns = p->now_ns + election_patience_ns(p, PROBE_WINDOW_MS);
     e->stand_at_ns = ns_max(p->now_ns, p->acceptor.grant_until_ns) +
-                     (int64_t)prng_below(&p->prng, (uint64_t)ms_to_ns(STAGGER_MS));
+                     (int64_t)prng_below(&p->prng, (uint64_t)ms_to_ns(STAGGER_MS)) +
+                     (p->low ? ms_to_ns(LOW_STAND_MS) : 0);
     m = paxos_effects_send(out, membership_others(&p->membership), MESSAGE_PROBE);
     m->number = e->number;
 }

@@ -107,6 +107,7 @@ static void send_accepted(struct paxos *p, bool gap, struct paxos_effects *out)
     m->held = acceptor_held_durable(&p->acceptor);
     m->round = p->round;
     m->gap = gap;
+    m->low = p->low || p->acceptor.full;
     m->granted = p->round_healthy && !p->stopped && p->now_ns >= p->acceptor.wait_until_ns &&
                  acceptor_lease_durable(&p->acceptor, p->round_lease_ms);
     if (m->granted)

@@ -6,8 +6,6 @@
 #include "coordd/paxos/core.h"
 #include "libcoord/base/check.h"
 
-static const int64_t LONG_AGO_NS = INT64_MIN / 2;
-
 static int64_t lease_ns(const struct paxos *p)
 {
     return ms_to_ns(p->config.lease_ms);
@@ -34,7 +32,7 @@ int64_t paxos_lease_until(const struct paxos *p)
     since = since_of_quorum(p, true);
     if (since == INT64_MAX)
         return NEVER_NS; /* a cell of one */
-    if (since == LONG_AGO_NS)
+    if (since == LEADER_LONG_AGO_NS)
         return 0;
     return since + lease_ns(p) - lease_ns(p) / 1000000 * 2 * p->config.rate_ppm;
 }
@@ -112,7 +110,7 @@ void leader_begin(struct paxos *p, struct paxos_effects *out)
 
         peer->next = known + 1;
         peer->anchor = known;
-        peer->answered_ns = peer->granted_ns = peer->cut_told_ns = LONG_AGO_NS;
+        peer->answered_ns = peer->granted_ns = peer->cut_told_ns = LEADER_LONG_AGO_NS;
         peer->progress_ns = p->now_ns;
     }
     for (uint64_t i = 0; i < r->best_count; i++) {
@@ -355,6 +353,7 @@ void leader_on_accepted(struct paxos *p, uint32_t from, const struct message *m,
         int64_t sent_ns = l->round_sent_ns[m->round % LEADER_ROUNDS];
 
         peer->answered_ns = ns_max(peer->answered_ns, sent_ns);
+        peer->low = m->low;
         peer->answered_round = m->round > peer->answered_round ? m->round : peer->answered_round;
         if (m->granted)
             peer->granted_ns = ns_max(peer->granted_ns, sent_ns);
@@ -464,23 +463,6 @@ bool paxos_round_answered(const struct paxos *p, uint64_t round)
             mask |= 1u << i;
     return p->role == PAXOS_LEADER && round <= p->leader.round &&
            quorum_accepted(&p->membership.quorums, mask);
-}
-
-/* The one that should follow: it holds most, and its link stands. */
-uint32_t leader_heir(const struct paxos *p)
-{
-    uint32_t heir = 0;
-    uint64_t held = 0;
-
-    for (uint32_t i = 0; i < p->membership.quorums.members_count; i++) {
-        const struct leader_peer *peer = &p->leader.peers[i];
-
-        if (i != p->membership.self && (p->up_mask >> i & 1) != 0 && peer->held >= held) {
-            heir = p->membership.ids[i];
-            held = peer->held;
-        }
-    }
-    return heir;
 }
 
 int64_t leader_wake_at(const struct paxos *p)

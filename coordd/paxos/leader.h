@@ -20,6 +20,9 @@ enum {
     LEADER_RESEND_MS = 150,   /* without progress at a peer: send again */
 };
 
+/* Of a time: never in this reign. */
+#define LEADER_LONG_AGO_NS (INT64_MIN / 2)
+
 struct leader_peer {
     uint64_t next;   /* slot to send next */
     uint64_t held;   /* durable there: chosen or accepted in this ballot; 0: not known */
@@ -31,6 +34,7 @@ struct leader_peer {
     int64_t gap_ns;
     int64_t cut_told_ns; /* when it was last told that what it lacks was cut */
     int64_t progress_ns; /* when held last rose, or nothing was outstanding */
+    bool low;            /* as it said last: its disk is full */
     uint64_t read_token; /* of a read from the storage under way, 0: none */
 };
 

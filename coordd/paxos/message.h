@@ -45,7 +45,7 @@ struct message {
     uint64_t hash[2]; /* of STATE_HASH */
     uint32_t chunk;
     uint32_t lease_ms;
-    bool done, healthy, granted, gap, lease, stranger, happy;
+    bool done, healthy, granted, gap, low, lease, stranger, happy;
     struct log_entry *entries; /* each with a reference; who holds the struct owns them */
     uint32_t entries_count;
     struct blob *records, *about; /* of TRANSFERRED: references, or NULL */

@@ -62,6 +62,7 @@ enum err paxos_new(const struct paxos_config *config, struct paxos **ret, const 
     if (self < 0)
         goto invalid;
     p->membership.self = (uint32_t)self;
+    p->yielded_ns = LEADER_LONG_AGO_NS;
     p->membership.heard[self] = config->incarnation;
     acceptor_init(&p->acceptor, config->promised, config->longest_lease_ms);
     if (config->log_damaged) {
@@ -338,6 +339,9 @@ void paxos_step(struct paxos *p, const struct paxos_event *e, struct paxos_effec
         break;
     case PAXOS_EVENT_FULL:
         on_full(p, e, out);
+        break;
+    case PAXOS_EVENT_SPACE:
+        space_on_event(p, e->low);
         break;
     case PAXOS_EVENT_LOG_READ:
         if (!leader_on_read(p, e, out))

@@ -50,6 +50,8 @@ enum paxos_event_kind {
     PAXOS_EVENT_MESSAGE,   /* .from, .incarnation, .message (borrowed) */
     PAXOS_EVENT_PERSISTED, /* .sequence */
     PAXOS_EVENT_FULL,      /* .sequence */
+    PAXOS_EVENT_SPACE,     /* .low: the storage has begun to use what it keeps back for a full disk,
+                              or has all of it again */
     PAXOS_EVENT_LOG_READ,  /* .token, .entries (borrowed) */
     PAXOS_EVENT_PROPOSE,   /* .value (borrowed): ENTRY_BATCH; paxos_can_propose holds */
     PAXOS_EVENT_ROUND,     /* send a round to all now; paxos_round tells its number */
@@ -67,6 +69,7 @@ struct paxos_event {
     uint32_t from; /* member id */
     uint64_t incarnation;
     bool up;
+    bool low;
     const struct message *message;
     uint64_t sequence;
     uint64_t token;
@@ -140,6 +143,12 @@ bool paxos_knows(const struct paxos *p, uint32_t member, uint64_t incarnation);
 bool paxos_behind(const struct paxos *p, uint32_t *ret_from);
 /* The log goes on, but the state up to what is applied is lost, or wrong. */
 bool paxos_lost(const struct paxos *p);
+/* Of a leader: no accept quorum is without a full disk. */
+bool paxos_short_of_space(const struct paxos *p);
+/* Of a leader: its own disk has been full for a while, and another should lead. */
+bool paxos_should_yield(const struct paxos *p);
+/* It does. */
+void paxos_yields(struct paxos *p);
 /* The first slot whose state would be of use to it. */
 uint64_t paxos_needs(const struct paxos *p);
 bool paxos_can_install(const struct paxos *p, uint64_t slot);

@@ -22,6 +22,13 @@ enum {
     RECORD_BYTES_GUESSED = 32, /* so few changes as fill a step are handed over at once */
     PATIENCE_TURNS = 3,        /* what there was at first, so often over: hand all over */
     RETRY_MS = 5000,           /* when there was no space */
+    LOW_EVERY_MS = 5000,       /* while the disk is full: so that what was deleted gives way */
+    LOW_KEEP_SLOTS = 1000,     /* in the log, then */
+    CHANGE_BYTES = 4096,       /* that a change may take: a page */
+    ROOM_SHARE = 4,            /* of the space that there is, by which one is begun */
+    ROOM_SHARE_WHILE = 2,      /* ... and by which it takes all there is, and ends */
+    BYTES_FACTOR = 4,          /* what values need: in the -wal, in the database, in the log */
+    NEEDS_STEPS_MIN = 16,      /* of what a step hands over: less is not worth one */
     ABOUT_VERSION = 1,
 };
 
@@ -106,6 +113,8 @@ static void commit(struct replica *r)
     e->last_slot = paxos_applied(r->paxos);
     e->bytes = blob_copy(buffer_slice(&about));
     buffer_release(&about);
+    c->bytes_under_way += c->bytes;
+    c->bytes = 0;
     c->phase = CHECKPOINT_COMMITTING;
 }
 
@@ -114,22 +123,68 @@ static void begin(struct replica *r)
     struct checkpointer *c = &r->checkpoint;
 
     effects_add(r->out, EFFECT_CHECKPOINT_BEGIN)->whole = c->whole;
+    state_changes_begin(r->state, !c->whole);
     c->whole = c->wanted = false;
     c->phase = CHECKPOINT_WRITING;
+    c->bytes_under_way += c->bytes;
     c->slots = c->bytes = 0;
+    c->room = r->room;
+    c->low_at_ns = r->now_ns + ms_to_ns(LOW_EVERY_MS);
     c->handed_over = 0;
     c->at_first = state_changes(r->state);
+}
+
+static bool may_begin(const struct replica *r)
+{
+    return r->checkpoint.phase == CHECKPOINT_IDLE && r->transfers.in.phase == TRANSFER_NONE &&
+           !paxos_lost(r->paxos) &&
+           paxos_applied(r->paxos) >
+               0; /* there is a state; the count of slots may say so too early */
+}
+
+static uint64_t needs_min(const struct replica *r)
+{
+    return (uint64_t)r->config.checkpoint_step_bytes * NEEDS_STEPS_MIN;
+}
+
+/* What a checkpoint of so many changes would take at most, about: its -wal, and what the
+ * database grows by. It must begin, and end, while there is room for it. */
+static bool fills(const struct replica *r, uint64_t changes, uint64_t room)
+{
+    uint64_t bytes = r->checkpoint.bytes + r->checkpoint.bytes_under_way;
+    uint64_t needs = changes * CHANGE_BYTES + 2 * bytes;
+
+    return needs >= needs_min(r) && needs >= room;
 }
 
 static bool is_due(const struct replica *r)
 {
     const struct checkpointer *c = &r->checkpoint;
 
-    return c->phase == CHECKPOINT_IDLE && r->transfers.in.phase == TRANSFER_NONE &&
-           !paxos_lost(r->paxos) && r->now_ns >= c->retry_at_ns &&
-           paxos_applied(r->paxos) > 0 && /* there is a state; c->slots may say so too early */
+    return may_begin(r) && r->now_ns >= c->retry_at_ns &&
            (c->wanted || c->slots >= r->config.checkpoint_slots ||
-            c->bytes >= r->config.checkpoint_bytes);
+            c->bytes >= r->config.checkpoint_bytes ||
+            (r->low && c->slots > 0 && r->now_ns >= c->low_at_ns) ||
+            (c->slots > 0 && fills(r, state_changes(r->state), r->room / ROOM_SHARE)));
+}
+
+/* The disk counts as full while what is not saved, were it more, might not find room. */
+static void judge_space(struct replica *r)
+{
+    struct checkpointer *c = &r->checkpoint;
+    struct paxos_event e = {.kind = PAXOS_EVENT_SPACE, .now_ns = r->now_ns};
+    uint64_t needs = (c->bytes + c->bytes_under_way) * BYTES_FACTOR;
+
+    c->outgrown = needs >= needs_min(r) && needs >= (c->outgrown ? r->room / 2 : r->room);
+    e.low = r->disk_low || c->outgrown;
+    if (e.low == r->low)
+        return;
+    r->low = e.low;
+    c->low_at_ns = r->now_ns; /* save it while there is room for that */
+    replica_note(r, NOTE_WARNING, r->config.self,
+                 e.low ? "the disk is full: going on with what was kept back for that"
+                       : "there is space on the disk again");
+    paxos_step(r->paxos, &e, &r->owed);
 }
 
 void checkpoint_step(struct replica *r)
@@ -137,13 +192,15 @@ void checkpoint_step(struct replica *r)
     struct checkpointer *c = &r->checkpoint;
     size_t left;
 
+    judge_space(r);
     if (is_due(r))
         begin(r);
     if (c->phase != CHECKPOINT_WRITING || r->transfers.in.phase != TRANSFER_NONE)
         return;
     left = state_changes(r->state);
     if (left > r->config.checkpoint_step_bytes / RECORD_BYTES_GUESSED &&
-        c->handed_over <= c->at_first * PATIENCE_TURNS) {
+        c->handed_over <= c->at_first * PATIENCE_TURNS &&
+        !fills(r, c->handed_over + left, c->room / ROOM_SHARE_WHILE)) {
         if (c->puts < CHECKPOINT_PUTS_MAX)
             hand_over(r, r->config.checkpoint_step_bytes);
         return;
@@ -168,6 +225,8 @@ int64_t checkpoint_wake_at(const struct replica *r)
     if (c->phase == CHECKPOINT_WRITING && c->puts < CHECKPOINT_PUTS_MAX &&
         r->transfers.in.phase == TRANSFER_NONE)
         return r->now_ns;
+    if (may_begin(r) && r->low && c->slots > 0)
+        return ns_max(c->low_at_ns, c->retry_at_ns);
     return NEVER_NS;
 }
 
@@ -180,6 +239,8 @@ static void cut(struct replica *r)
     struct paxos_event e = {.kind = PAXOS_EVENT_CUT, .now_ns = r->now_ns};
     uint64_t keep = r->config.log_keep_slots;
 
+    if (r->low && keep > LOW_KEEP_SLOTS)
+        keep = LOW_KEEP_SLOTS;
     e.slot = c->slot > keep ? c->slot - keep : 0;
     if (e.slot < c->slot_before)
         e.slot = c->slot_before;
@@ -195,6 +256,8 @@ void checkpoint_saved(struct replica *r, uint64_t slot)
     c->phase = CHECKPOINT_IDLE;
     c->slot_before = c->slot;
     c->slot = slot;
+    c->bytes_under_way = 0;
+    state_changes_saved(r->state);
     cut(r);
 }
 
@@ -204,20 +267,38 @@ void checkpoint_taken(struct replica *r)
         r->checkpoint.puts--;
 }
 
+static void unsaved(struct checkpointer *c)
+{
+    c->bytes += c->bytes_under_way;
+    c->bytes_under_way = 0;
+    c->phase = CHECKPOINT_IDLE;
+}
+
 void checkpoint_forget(struct replica *r)
 {
     state_unclean(r->state);
     r->checkpoint.whole = true;
-    r->checkpoint.phase = CHECKPOINT_IDLE;
+    unsaved(&r->checkpoint);
+}
+
+void checkpoint_space(struct replica *r, bool low, uint64_t room)
+{
+    r->disk_low = low;
+    r->room = room;
+    judge_space(r);
 }
 
 void checkpoint_lost(struct replica *r)
 {
     struct checkpointer *c = &r->checkpoint;
+    bool kept = c->phase != CHECKPOINT_TAKEN_OVER && state_changes_lost(r->state);
 
     replica_note(r, NOTE_WARNING, c->slot,
                  "no space for a checkpoint; the last one is of the slot");
-    checkpoint_forget(r);
+    if (kept)
+        unsaved(c);
+    else
+        checkpoint_forget(r);
     c->puts = 0;
     c->slots = r->config.checkpoint_slots; /* it stays due */
     c->retry_at_ns = r->now_ns + ms_to_ns(RETRY_MS);

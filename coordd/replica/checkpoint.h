@@ -19,10 +19,14 @@ struct checkpointer {
     uint64_t slot_before;         /* of the one before it */
     bool whole;                   /* the next one has to be */
     bool wanted;                  /* a peer needs a later one */
-    uint64_t slots, bytes;        /* applied since the last one began */
+    uint64_t slots, bytes;        /* applied since the last one began, or took all */
+    uint64_t bytes_under_way;     /* and before that, and not known to be durable */
+    uint64_t room;                /* when it began */
+    bool outgrown;                /* what is not saved might not find room */
     uint32_t puts;                /* handed over and not yet written */
     size_t at_first, handed_over; /* changes, of the one under way */
     int64_t retry_at_ns;
+    int64_t low_at_ns; /* while the disk is full: of the next one */
 };
 
 /* What a checkpoint says of itself. */
@@ -44,6 +48,8 @@ void checkpoint_want(struct replica *r, uint64_t slot);
 void checkpoint_taken(struct replica *r);
 void checkpoint_saved(struct replica *r, uint64_t slot);
 void checkpoint_lost(struct replica *r);
+/* What the storage says of the disk. */
+void checkpoint_space(struct replica *r, bool low, uint64_t room);
 /* What was handed over so far does not count; the next one is whole. */
 void checkpoint_forget(struct replica *r);
 

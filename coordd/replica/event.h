@@ -23,6 +23,9 @@ enum replica_event_kind {
     REPLICA_EVENT_PERSIST_FULL,     /* .sequence: it and all later ones handed out so far were NOT
                                        written (no space) and never will be; the core hands
                                        them out anew, with new sequences, when it tries again */
+    REPLICA_EVENT_SPACE,            /* .low: the disk is full, and the storage goes on with what it
+                                       keeps back for that; or it has all of that again.
+                                       .room: so many bytes a checkpoint would find */
     REPLICA_EVENT_LOG_READ,         /* .token, .entries: answer to EFFECT_READ_LOG */
     REPLICA_EVENT_CHECKPOINT_TAKEN, /* the oldest EFFECT_CHECKPOINT_PUT not yet spoken of is
                                        written, if not durable: at most CHECKPOINT_PUTS_MAX wait */
@@ -67,6 +70,8 @@ struct replica_event {
     uint64_t token;
     uint64_t slot;
     bool last;
+    bool low;
+    uint64_t room;
     struct slice about;              /* borrowed: what EFFECT_CHECKPOINT_COMMIT said of itself */
     const struct log_entry *entries; /* borrowed */
     uint32_t entries_count;

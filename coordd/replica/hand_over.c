@@ -1,4 +1,4 @@
-/* hand_over.c - leadership that is passed on by request.
+/* hand_over.c - leadership that is passed on by request, or because the disk is full.
  *
  * asked      nothing new is taken; what is under way gets chosen
  * last entry HandOver: what is left of each lease and delay
@@ -29,6 +29,17 @@ void hand_over_asked(struct replica *r, struct client_stream *s, const Coord__V1
     r->successor = asked->to;
     r->hand_over_stream = s->id;
     r->hand_over_slot = 0;
+}
+
+/* Nobody asked; the successor is whoever can do better. */
+static void begin_by_itself(struct replica *r)
+{
+    replica_note(r, NOTE_WARNING, r->config.self,
+                 "this disk is full and others are not: leadership is handed over");
+    paxos_yields(r->paxos);
+    r->handing_over = true;
+    r->successor = 0;
+    r->hand_over_stream = r->hand_over_slot = 0;
 }
 
 static void gather_leases(struct replica *r, Coord__V1__HandOver *h)
@@ -94,6 +105,8 @@ static void propose(struct replica *r)
 
 void hand_over_tick(struct replica *r)
 {
+    if (!r->handing_over && paxos_should_yield(r->paxos) && replica_lease_valid(r))
+        begin_by_itself(r);
     if (r->handing_over && r->hand_over_slot == 0 && batch_queue_first(&r->queue) == NULL &&
         paxos_outstanding(r->paxos) == 0)
         propose(r);

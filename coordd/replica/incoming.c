@@ -26,6 +26,7 @@ static void attach(struct replica *r, struct client_stream *s, const Coord__V1__
         old = streams_find(r, l->stream);
         l->stream = s->id;
         s->session = asked->session;
+        s->settled_slot = requests_last_slot(r);
         if (old != NULL)
             streams_end(r, old, STREAM_STATUS_OK, "another stream took the session over");
         opened.held = state_session_hold(r->state, asked->session) != STATE_HOLD_NONE;

@@ -13,7 +13,7 @@
  *   watches.c   who is to be told of what, and telling it
  *   catch_up.c  watches that come back, and slow readers
  *   delays.c    locks whose holder died, at the leader
- *   hand_over.c leadership that is passed on by request
+ *   hand_over.c leadership that is passed on by request, or for want of space
  *   checkpoint.c, transfer.c   the state, saved and sent: headers of their own
  *   divergence.c               ... and compared: likewise */
 #ifndef COORD_REPLICA_INNER_H
@@ -65,13 +65,14 @@ struct client_stream {
     enum replica_stream_kind kind;
     char principal[PRINCIPAL_BYTES_MAX + 1];
     uint8_t random[16];
-    bool begun;          /* SESSION: Open or Attach came; EXECUTE: the request came */
-    bool closing;        /* its end is under way: what it says is ignored */
-    bool overflown;      /* more was to be sent in this step than may be: it ends with the step */
-    uint64_t session;    /* once it is opened or attached */
-    uint64_t last_slot;  /* of its last write: later reads wait for it */
-    struct list waiting; /* in replica.waiting while something is parked or due */
-    struct list parked;  /* of struct parked, in the order in which they came */
+    bool begun;            /* SESSION: Open or Attach came; EXECUTE: the request came */
+    bool closing;          /* its end is under way: what it says is ignored */
+    bool overflown;        /* more was to be sent in this step than may be: it ends with the step */
+    uint64_t session;      /* once it is opened or attached */
+    uint64_t last_slot;    /* of its last write: later reads wait for it */
+    uint64_t settled_slot; /* what the session sent on another stream is not behind it */
+    struct list waiting;   /* in replica.waiting while something is parked or due */
+    struct list parked;    /* of struct parked, in the order in which they came */
     uint32_t parked_count;
     uint32_t watches_parked;  /* among them: answers to writes go behind them */
     uint32_t messages_parked; /* among them: an Attach, and what came behind it */
@@ -179,6 +180,9 @@ struct replica {
     uint64_t steps;
     bool leading; /* established, and the cell is open */
     uint64_t leading_ballot;
+    bool disk_low;             /* the storage lives on what it kept back, or soon will */
+    bool low;                  /* ... or what is not saved needs all the room that there is */
+    uint64_t room;             /* so much a checkpoint would find on the disk */
     bool handing_over;         /* nothing new is taken */
     uint32_t successor;        /* member id, 0: whoever has most */
     uint64_t hand_over_stream; /* who asked */
@@ -246,6 +250,8 @@ void requests_execute(struct replica *r, struct client_stream *s,
 /* The same, when nothing is to be waited for any more. */
 void requests_look_now(struct replica *r, struct client_stream *s, const Coord__V1__Request *q);
 void requests_expire(struct replica *r, uint64_t session);
+/* Of all that was taken so far. */
+uint64_t requests_last_slot(const struct replica *r);
 
 /* incoming.c */
 void incoming_message(struct replica *r, const struct replica_event *e);

@@ -87,6 +87,7 @@ static void put_accepted(struct packed *p, const struct message *m)
     p->accepted.round = m->round;
     p->accepted.granted = m->granted;
     p->accepted.gap = m->gap;
+    p->accepted.low = m->low;
     p->message.accepted = &p->accepted;
     p->message.body_case = COORD__V1__MESSAGE__BODY_ACCEPTED;
 }
@@ -345,6 +346,7 @@ static bool take_message(struct message *m, const Coord__V1__Message *p)
         m->round = p->accepted->round;
         m->granted = p->accepted->granted;
         m->gap = p->accepted->gap;
+        m->low = p->accepted->low;
         return true;
     case COORD__V1__MESSAGE__BODY_REFUSED:
         m->kind = MESSAGE_REFUSED;

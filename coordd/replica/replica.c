@@ -41,6 +41,7 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
     if (paxos_new(&pc, &paxos, ret_why) != ERR_OK)
         return ERR_INVALID;
     r = check_calloc(1, sizeof *r);
+    r->room = UINT64_MAX; /* until the storage says */
     r->config = *config;
     if (r->config.version == NULL)
         r->config.version = "";
@@ -327,6 +328,9 @@ static void dispatch(struct replica *r, const struct replica_event *e)
         pe.kind = PAXOS_EVENT_FULL;
         pe.sequence = e->sequence;
         break;
+    case REPLICA_EVENT_SPACE:
+        checkpoint_space(r, e->low, e->room);
+        return;
     case REPLICA_EVENT_LOG_READ:
         pe.kind = PAXOS_EVENT_LOG_READ;
         pe.token = e->token;

@@ -9,6 +9,44 @@ enum { WHY_BYTES_MAX = 160 };
 
 /* ---- writes ---- */
 
+uint64_t requests_last_slot(const struct replica *r)
+{
+    return paxos_next_slot(r->paxos) - 1 + r->queue.count;
+}
+
+static bool only_deletes(const Coord__V1__Transaction *t)
+{
+    for (size_t i = 0; i < t->n_changes; i++)
+        if (t->changes[i]->op_case != COORD__V1__CHANGE__OP_DELETE)
+            return false;
+    return true;
+}
+
+/* What leaves less than it finds, or keeps locks and sessions going, is written even
+ * when the disks are full: for that something is kept back. */
+static bool is_spared(const Coord__V1__Command *command)
+{
+    switch (command->op_case) {
+    case COORD__V1__COMMAND__OP_CREATE:
+    case COORD__V1__COMMAND__OP_PUT:
+    case COORD__V1__COMMAND__OP_ACQUIRE:
+        return false;
+    case COORD__V1__COMMAND__OP_TRANSACTION:
+        return only_deletes(command->transaction);
+    default:
+        return true;
+    }
+}
+
+/* Not while it may be on its way already: what the session sent through another stream
+ * is in the log, or will be. */
+static bool lacks_space(const struct replica *r, const struct client_stream *s,
+                        const Coord__V1__Command *command)
+{
+    return paxos_short_of_space(r->paxos) && !is_spared(command) &&
+           paxos_applied(r->paxos) >= s->settled_slot;
+}
+
 /* Into the open batch. `seq` and `read` say how to refuse it. */
 static void gather(struct replica *r, struct client_stream *s, uint64_t seq,
                    const Coord__V1__Command *command, uint64_t origin)
@@ -19,6 +57,12 @@ static void gather(struct replica *r, struct client_stream *s, uint64_t seq,
 
     if (e != ERR_OK) {
         streams_answer_status(r, s, seq, false, (Coord__V1__Status)e, why);
+        return;
+    }
+    if (lacks_space(r, s, command)) {
+        streams_answer_status(r, s, seq, false, COORD__V1__STATUS__NO_SPACE,
+                              "the disks of the cell are full; what frees space, unlocks, or opens "
+                              "or ends a session is still taken");
         return;
     }
     if (!batch_queue_add(&r->queue, command, origin, &ahead)) {

@@ -135,7 +135,10 @@ void streams_answer_status(struct replica *r, struct client_stream *s, uint64_t 
 
     answer.status = status;
     answer.message = (char *)(uintptr_t)message;
-    answer.revision = state_revision(r->state);
+    /* What was only turned away is answered at once, and shows nothing of the state: the
+     * stream's watches may not have been told of its revision yet. */
+    if (status != COORD__V1__STATUS__THROTTLED && status != COORD__V1__STATUS__NO_SPACE)
+        answer.revision = state_revision(r->state);
     coord__v1__answer__pack(&answer,
                             buffer_extend(&packed, coord__v1__answer__get_packed_size(&answer)));
     streams_answer(r, s, seq, read, buffer_slice(&packed));

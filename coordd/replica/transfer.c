@@ -219,7 +219,7 @@ static void install(struct replica *r)
     r->state = in->state;
     in->state = NULL;
     r->checkpoint.slot = r->checkpoint.slot_before = in->slot;
-    r->checkpoint.slots = r->checkpoint.bytes = 0;
+    r->checkpoint.slots = r->checkpoint.bytes = r->checkpoint.bytes_under_way = 0;
     r->checkpoint.whole = false;
     r->checkpoint.phase = CHECKPOINT_IDLE;
     paxos_step(r->paxos, &e, &r->owed);

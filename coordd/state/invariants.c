@@ -288,10 +288,10 @@ static void add(void *context, struct slice key, struct slice value)
     buffer_put(&sum->last_key, key.data, key.length);
 }
 
-static bool places_are_right(const struct ledger_list *dirty)
+static bool places_are_right(const struct ledger_list *dirty, bool handed)
 {
     uint32_t i = 0;
-    while (i < dirty->count && dirty->list[i]->dirty == i + 1)
+    while (i < dirty->count && dirty->list[i]->dirty == i + 1 && dirty->list[i]->handed == handed)
         i++;
     return i == dirty->count;
 }
@@ -306,7 +306,9 @@ static const char *check_ledger(const struct state *s)
           "ledger: the hash is not that of the records");
     HOLDS(s->ledger.touched.count == 0, "ledger: not settled");
     HOLDS(!s->journal.open && s->journal.last == NULL, "journal: open");
-    return places_are_right(&s->ledger.lasting) && places_are_right(&s->ledger.fleeting)
+    return places_are_right(&s->ledger.lasting, false) &&
+                   places_are_right(&s->ledger.fleeting, false) &&
+                   places_are_right(&s->ledger.handed, true)
                ? NULL
                : "ledger: place of a dirty record";
 }

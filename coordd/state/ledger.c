@@ -11,14 +11,12 @@
 /* The first digits of pi: nothing up the sleeve, and never to be changed. */
 static const uint64_t lane_seeds[2] = {UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)};
 
-struct ledger_removed {
-    struct avl_node by_key;
-    struct slice key; /* owned */
-};
-
 void ledger_init(struct ledger *l)
 {
-    *l = (struct ledger){.removed = AVL_INIT, .gone = BUFFER_INIT, .scratch = BUFFER_INIT};
+    *l = (struct ledger){.removed = AVL_INIT,
+                         .handed_removed = AVL_INIT,
+                         .gone = BUFFER_INIT,
+                         .scratch = BUFFER_INIT};
 }
 
 static int compare_removed(const void *key, const struct avl_node *node)
@@ -27,9 +25,9 @@ static int compare_removed(const void *key, const struct avl_node *node)
     return slice_compare(*k, container_of(node, struct ledger_removed, by_key)->key);
 }
 
-static void free_removed(struct ledger *l, struct ledger_removed *removed)
+static void free_removed(struct avl *of, struct ledger_removed *removed)
 {
-    avl_remove(&l->removed, &removed->by_key);
+    avl_remove(of, &removed->by_key);
     free((void *)removed->key.data);
     free(removed);
 }
@@ -38,15 +36,29 @@ static void forget_gone(struct ledger *l)
 {
     buffer_clear(&l->gone);
     l->gone_taken = 0;
-    l->gone_count = 0;
+    l->gone_count = l->gone_handed = 0;
+}
+
+static void free_all_removed(struct avl *of)
+{
+    struct avl_node *first;
+    while ((first = avl_first(of)) != NULL)
+        free_removed(of, container_of(first, struct ledger_removed, by_key));
+}
+
+/* What is in its list does not count any more; the records need not be told (unhand). */
+static void forget_handed(struct ledger *l)
+{
+    l->keeps = false;
+    l->handed.count = 0;
+    free_all_removed(&l->handed_removed);
 }
 
 void ledger_forget_removed(struct ledger *l)
 {
     forget_gone(l);
-    struct avl_node *first;
-    while ((first = avl_first(&l->removed)) != NULL)
-        free_removed(l, container_of(first, struct ledger_removed, by_key));
+    forget_handed(l);
+    free_all_removed(&l->removed);
 }
 
 void ledger_release(struct ledger *l)
@@ -55,6 +67,7 @@ void ledger_release(struct ledger *l)
     free(l->touched.list);
     free(l->lasting.list);
     free(l->fleeting.list);
+    free(l->handed.list);
     buffer_release(&l->gone);
     buffer_release(&l->scratch);
 }
@@ -83,7 +96,7 @@ static struct record *list_take_out(struct ledger_list *list, uint32_t place)
 void ledger_touch(struct ledger *l, struct record *r)
 {
     if (r->touched == 0)
-        r->touched = list_add(&l->touched, r) & 0x3fffffffu;
+        r->touched = list_add(&l->touched, r) & 0x1fffffffu;
 }
 
 static void untouch(struct ledger *l, struct record *r)
@@ -104,8 +117,23 @@ static struct ledger_list *dirty_of(struct ledger *l, const struct record *r)
     return is_fleeting(r) ? &l->fleeting : &l->lasting;
 }
 
+/* Is it in the list? What was handed over with an earlier checkpoint only thinks so. */
+static void unhand(struct ledger *l, struct record *r)
+{
+    uint32_t place = r->dirty;
+    r->handed = 0;
+    r->dirty = 0;
+    if (place > l->handed.count || l->handed.list[place - 1] != r)
+        return;
+    struct record *moved = list_take_out(&l->handed, place);
+    if (moved != NULL)
+        moved->dirty = place & 0xfffffffu;
+}
+
 static void make_dirty(struct ledger *l, struct record *r)
 {
+    if (r->handed)
+        unhand(l, r);
     if (r->dirty == 0)
         r->dirty = list_add(dirty_of(l, r), r) & 0xfffffffu;
 }
@@ -155,7 +183,9 @@ void ledger_remove(struct state *s, struct record *r)
     count_out(l, r);
     if (r->touched != 0)
         untouch(l, r);
-    if (r->dirty != 0)
+    if (r->handed)
+        unhand(l, r);
+    else if (r->dirty != 0)
         undirty(l, r);
     if (!r->stored)
         return;
@@ -185,16 +215,21 @@ static void put_key_length(struct buffer *b, size_t key_length)
         b->data[i] = (uint8_t)(key_length >> (8 * i));
 }
 
+static bool take_back_to_life(struct avl *from, struct slice key)
+{
+    if (from->count == 0)
+        return false;
+    struct avl_node *found = avl_find(from, &key, compare_removed);
+    if (found == NULL)
+        return false;
+    free_removed(from, container_of(found, struct ledger_removed, by_key));
+    return true;
+}
+
 /* A key that the last checkpoint has, and that came back to life. */
 static bool was_removed(struct ledger *l, struct slice key)
 {
-    if (l->removed.count == 0)
-        return false;
-    struct avl_node *found = avl_find(&l->removed, &key, compare_removed);
-    if (found == NULL)
-        return false;
-    free_removed(l, container_of(found, struct ledger_removed, by_key));
-    return true;
+    return take_back_to_life(&l->removed, key) || take_back_to_life(&l->handed_removed, key);
 }
 
 static void settle(struct state *s, struct record *r)
@@ -247,6 +282,7 @@ static void clean_list(struct ledger_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         list->list[i]->dirty = 0;
+        list->list[i]->handed = 0;
         list->list[i]->stored = 1;
     }
     list->count = 0;
@@ -259,79 +295,11 @@ void ledger_clean(struct ledger *l)
     ledger_forget_removed(l);
 }
 
-static struct slice gone_left(const struct ledger *l)
+struct slice ledger_gone_left(const struct ledger *l)
 {
     if (l->gone_count == 0)
         return slice_of(NULL, 0);
     return slice_of(l->gone.data + l->gone_taken, l->gone.length - l->gone_taken);
-}
-
-/* While changes are put in order. */
-struct change {
-    struct avl_node by_key;
-    struct slice key;
-    const struct record *record; /* NULL: removed */
-};
-
-static int compare_changes(const void *key, const struct avl_node *node)
-{
-    return slice_compare(*(const struct slice *)key,
-                         container_of(node, struct change, by_key)->key);
-}
-
-static size_t gather_list(const struct state *s, const struct ledger_list *list,
-                          struct change *changes, struct buffer *keys)
-{
-    for (uint32_t i = 0; i < list->count; i++) {
-        size_t start = keys->length;
-        record_put_key(s, list->list[i], keys);
-        changes[i].key.length = keys->length - start;
-        changes[i].record = list->list[i];
-    }
-    return list->count;
-}
-
-/* Fills changes, whose keys are put behind each other in *keys. */
-static void gather(const struct state *s, struct change *changes, struct buffer *keys)
-{
-    const struct ledger *l = &s->ledger;
-    size_t n = gather_list(s, &l->lasting, changes, keys), at = 0;
-    n += gather_list(s, &l->fleeting, changes + n, keys);
-    /* The buffer moved while it grew, so the keys are pointed at now. */
-    for (size_t i = 0; i < n; i++) {
-        changes[i].key.data = keys->data + at;
-        at += changes[i].key.length;
-    }
-    struct reader gone = reader_of(gone_left(l));
-    while (gone.left > 0)
-        changes[n++].key = reader_slice(&gone);
-    for (struct avl_node *a = avl_first(&l->removed); a != NULL; a = avl_next(a))
-        changes[n++].key = container_of(a, struct ledger_removed, by_key)->key;
-}
-
-void ledger_changes(const struct state *s, ledger_take *take, void *context)
-{
-    size_t count = ledger_changes_count(&s->ledger);
-    struct change *changes = check_calloc(count, sizeof *changes);
-    struct buffer keys = BUFFER_INIT, value = BUFFER_INIT;
-    struct avl ordered = AVL_INIT;
-    gather(s, changes, &keys);
-    for (size_t i = 0; i < count; i++)
-        CHECK(avl_insert(&ordered, &changes[i].by_key, &changes[i].key, compare_changes) == NULL);
-    for (struct avl_node *a = avl_first(&ordered); a != NULL; a = avl_next(a)) {
-        const struct change *change = container_of(a, struct change, by_key);
-        struct slice changed = slice_of(NULL, 0);
-        if (change->record != NULL) {
-            buffer_clear(&value);
-            buffer_extend(&value, 0); /* so that an empty value is not NULL */
-            record_put_value(s, change->record, &value);
-            changed = buffer_slice(&value);
-        }
-        take(context, change->key, changed);
-    }
-    buffer_release(&value);
-    buffer_release(&keys);
-    free(changes);
 }
 
 /* ---- piece by piece ---- */
@@ -343,12 +311,13 @@ size_t ledger_changes_count(const struct ledger *l)
 
 static size_t take_gone(struct ledger *l, ledger_take *take, void *context)
 {
-    struct slice left = gone_left(l);
+    struct slice left = ledger_gone_left(l);
     struct reader r = reader_of(left);
     struct slice key = reader_slice(&r);
     take(context, key, slice_of(NULL, 0));
     l->gone_taken += left.length - r.left;
-    if (--l->gone_count == 0)
+    l->gone_handed++;
+    if (--l->gone_count == 0 && !l->keeps)
         forget_gone(l);
     return key.length;
 }
@@ -359,7 +328,12 @@ static size_t take_removed(struct ledger *l, ledger_take *take, void *context)
         container_of(avl_first(&l->removed), struct ledger_removed, by_key);
     size_t length = removed->key.length;
     take(context, removed->key, slice_of(NULL, 0));
-    free_removed(l, removed);
+    if (!l->keeps) {
+        free_removed(&l->removed, removed);
+        return length;
+    }
+    avl_remove(&l->removed, &removed->by_key);
+    CHECK(avl_insert(&l->handed_removed, &removed->by_key, &removed->key, compare_removed) == NULL);
     return length;
 }
 
@@ -386,6 +360,10 @@ static size_t take_dirty(struct state *s, struct buffer *value, ledger_take *tak
     take(context, buffer_slice(&l->scratch), buffer_slice(value));
     undirty(l, r);
     r->stored = 1;
+    if (l->keeps) {
+        r->dirty = list_add(&l->handed, r) & 0xfffffffu;
+        r->handed = 1;
+    }
     return l->scratch.length + value->length;
 }
 
@@ -403,6 +381,49 @@ void ledger_take_changes(struct state *s, size_t bytes, ledger_take *take, void 
     while (l->lasting.count + l->fleeting.count > 0 && taken < bytes)
         taken += take_dirty(s, &value, take, context);
     buffer_release(&value);
+}
+
+/* ---- what was handed over, until it is known to be saved ---- */
+
+/* The first keys of `gone` are not needed any more. */
+static void drop_gone(struct ledger *l)
+{
+    struct slice left = ledger_gone_left(l);
+    if (left.length > 0)
+        memmove(l->gone.data, left.data, left.length);
+    l->gone.length = left.length;
+    l->gone_taken = 0;
+    l->gone_handed = 0;
+}
+
+void ledger_begin(struct ledger *l, bool keeps)
+{
+    forget_handed(l);
+    drop_gone(l);
+    l->keeps = keeps;
+}
+
+void ledger_saved(struct ledger *l)
+{
+    ledger_begin(l, false);
+}
+
+bool ledger_lost(struct ledger *l)
+{
+    struct avl_node *first;
+    if (!l->keeps)
+        return false;
+    l->keeps = false;
+    while (l->handed.count > 0)
+        make_dirty(l, l->handed.list[l->handed.count - 1]);
+    while ((first = avl_first(&l->handed_removed)) != NULL) {
+        struct ledger_removed *removed = container_of(first, struct ledger_removed, by_key);
+        avl_remove(&l->handed_removed, first);
+        CHECK(avl_insert(&l->removed, first, &removed->key, compare_removed) == NULL);
+    }
+    l->gone_count += l->gone_handed;
+    l->gone_taken = l->gone_handed = 0;
+    return true;
 }
 
 void ledger_unclean(struct ledger *l, struct record *r)

@@ -11,8 +11,9 @@
  * checkpoints leaves nothing behind, so without checkpoints nothing piles up.
  *
  * Invariants, between batches: no record is touched; each living object's record
- * is counted with the hash of its present encoding; `removed` and `gone` hold exactly
- * the keys that the last checkpoint has and the state has not. */
+ * is counted with the hash of its present encoding; `removed` and `gone` hold all
+ * the keys that the last checkpoint has and the state has not, and but for what a
+ * checkpoint that was lost has left behind no others. */
 #ifndef COORD_STATE_LEDGER_H
 #define COORD_STATE_LEDGER_H
 
@@ -22,6 +23,11 @@
 struct ledger_list {
     struct record **list; /* owned; the records are borrowed */
     uint32_t count, capacity;
+};
+
+struct ledger_removed {
+    struct avl_node by_key;
+    struct slice key; /* owned */
 };
 
 struct ledger {
@@ -34,9 +40,16 @@ struct ledger {
     struct avl removed; /* of struct ledger_removed, by key */
     /* Keys that nothing will have again, behind each other; the first are taken already. */
     struct buffer gone;
-    size_t gone_taken;     /* bytes */
-    size_t gone_count;     /* those that are left */
-    struct buffer scratch; /* for encodings */
+    size_t gone_taken;  /* bytes */
+    size_t gone_count;  /* those that are left */
+    size_t gone_handed; /* those that are taken, and may have to be taken again */
+    /* What was handed over to the checkpoint under way and did not change again, and keys
+       that were handed over as removed and are not there again: kept until it is known
+       whether it was saved. */
+    bool keeps;
+    struct ledger_list handed;
+    struct avl handed_removed; /* of struct ledger_removed, by key */
+    struct buffer scratch;     /* for encodings */
 };
 
 void ledger_init(struct ledger *l);
@@ -60,6 +73,13 @@ void ledger_changes(const struct state *s, ledger_take *take, void *context);
 size_t ledger_changes_count(const struct ledger *l);
 /* Some of them, until their bytes reach `bytes`; they are clean then. */
 void ledger_take_changes(struct state *s, size_t bytes, ledger_take *take, void *context);
+/* A checkpoint begins; `keeps`: what it takes can be had again if it is lost. */
+void ledger_begin(struct ledger *l, bool keeps);
+void ledger_saved(struct ledger *l);
+/* All that was taken counts as changed again. False: it was not kept. */
+bool ledger_lost(struct ledger *l);
+/* Keys that went for ever, and were not taken yet: slices behind each other. */
+struct slice ledger_gone_left(const struct ledger *l);
 /* The checkpoint is gone: of the record nothing is stored. */
 void ledger_unclean(struct ledger *l, struct record *r);
 void ledger_forget_removed(struct ledger *l);

@@ -45,9 +45,10 @@ enum { RECORD_FORMAT = 1 }; /* stands in the META record */
 /* Part of the object that the record is of; ledger.h writes all but `kind`. */
 struct record {
     uint64_t hash[2];      /* as it is counted in the ledger's sums */
-    uint32_t touched : 30; /* 1 + place among what this batch changed, 0: unchanged */
+    uint32_t touched : 29; /* 1 + place among what this batch changed, 0: unchanged */
     uint32_t counted : 1;  /* `hash` is in the sums */
     uint32_t stored : 1;   /* the last checkpoint has a record of this key */
+    uint32_t handed : 1;   /* `dirty` is its place among what was handed over instead */
     uint32_t dirty : 28;   /* 1 + place among what changed since the last checkpoint */
     uint32_t kind : 4;
 };

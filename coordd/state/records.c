@@ -93,6 +93,21 @@ void state_clean(struct state *s)
     ledger_clean(&s->ledger);
 }
 
+void state_changes_begin(struct state *s, bool keeps)
+{
+    ledger_begin(&s->ledger, keeps);
+}
+
+void state_changes_saved(struct state *s)
+{
+    ledger_saved(&s->ledger);
+}
+
+bool state_changes_lost(struct state *s)
+{
+    return ledger_lost(&s->ledger);
+}
+
 size_t state_changes(const struct state *s)
 {
     return ledger_changes_count(&s->ledger);

@@ -14,7 +14,7 @@
 #include "coordd/state/stat.h"
 #include "libcoord/base/check.h"
 
-_Static_assert((int)ERR_NOT_LEADER == (int)COORD__V1__STATUS__NOT_LEADER, "one table of outcomes");
+_Static_assert((int)ERR_NO_SPACE == (int)COORD__V1__STATUS__NO_SPACE, "one table of outcomes");
 _Static_assert((int)ERR_EXPIRED == (int)COORD__V1__STATUS__EXPIRED, "one table of outcomes");
 _Static_assert((int)ERR_CANCELLED == (int)COORD__V1__STATUS__CANCELLED, "one table of outcomes");
 

@@ -237,6 +237,12 @@ void state_clean(struct state *s);
  * on changing: once none is left, what was taken is the state as it then is. */
 size_t state_changes(const struct state *s);
 void state_take_changes(struct state *s, size_t bytes, state_record *take, void *context);
+/* A checkpoint begins, of changes: with `keeps`, those that it takes are remembered until
+ * it is saved. If it is lost instead they count as changes again, for the next one; false
+ * if they were not remembered. */
+void state_changes_begin(struct state *s, bool keeps);
+void state_changes_saved(struct state *s);
+MUST_USE bool state_changes_lost(struct state *s);
 /* The last checkpoint does not count any more: everything is to be written. */
 void state_unclean(struct state *s);
 /* Build a state from records in key order, all of them, into a state that is new;

@@ -21,6 +21,7 @@ const struct database_kind state_database = {
     .vfs = "unix-excl",
     /* A -wal that one large checkpoint made long is cut when it begins anew. */
     .settings = "PRAGMA locking_mode=NORMAL; PRAGMA journal_size_limit=16777216",
+    .gives_back = true,
     .application_id = 0x436f7273, /* "Cors" */
     .version = 1,
     .cache_kib = 8 * 1024,
@@ -221,6 +222,7 @@ void checkpoint_close(struct checkpoint *c)
 {
     if (c == NULL)
         return;
+    checkpoint_give_back(c);
     CHECK(c->readers == 0);
     sqlite3_finalize(c->put);
     sqlite3_finalize(c->remove);
@@ -278,6 +280,14 @@ struct slice checkpoint_about(const struct checkpoint *c)
 
 /* ---- writing ---- */
 
+/* It found no space: the next one has what it may have. */
+static enum store_result lost(struct checkpoint *c, enum store_result r)
+{
+    checkpoint_give_back(c);
+    c->hungry = r == STORE_FULL;
+    return r;
+}
+
 /* Nothing is left of a transaction that found no space. */
 static enum store_result judge_write(struct checkpoint *c, int rc, const char *doing)
 {
@@ -286,7 +296,9 @@ static enum store_result judge_write(struct checkpoint *c, int rc, const char *d
     if (r == STORE_OK)
         return r;
     c->writing = false;
-    return r == STORE_FULL && database_roll_back(&c->database) != STORE_OK ? STORE_FAILED : r;
+    if (r == STORE_FULL && database_roll_back(&c->database) != STORE_OK)
+        return STORE_FAILED;
+    return lost(c, r);
 }
 
 enum store_result checkpoint_begin(struct checkpoint *c, bool whole)
@@ -296,6 +308,7 @@ enum store_result checkpoint_begin(struct checkpoint *c, bool whole)
     if (c->database.failed)
         return STORE_FAILED;
     CHECK(!c->writing);
+    checkpoint_borrow(c);
     c->writing = true;
     rc = database_run(c->database.begin);
     if (rc == SQLITE_OK && whole)
@@ -329,14 +342,17 @@ enum store_result checkpoint_put(struct checkpoint *c, struct slice chunk)
     if (c->database.failed)
         return STORE_FAILED;
     CHECK(c->writing);
+    checkpoint_borrow(c);
     while (rc == SQLITE_OK && chunk_next(&reader, &record))
         rc = put_record(c, &record);
     CHECK(rc != SQLITE_OK || reader_done(&reader));
+    checkpoint_note_wal(c);
     return judge_write(c, rc, "write a checkpoint to");
 }
 
 enum store_result checkpoint_commit(struct checkpoint *c, uint64_t slot, struct slice about)
 {
+    sqlite3_int64 before = -1;
     enum store_result r;
     int rc;
 
@@ -345,10 +361,15 @@ enum store_result checkpoint_commit(struct checkpoint *c, uint64_t slot, struct 
     CHECK(c->writing && slot != 0 && about.length <= ABOUT_BYTES_MAX);
     c->writing = false;
     rc = put_about(c->put_about, &c->identity, slot, about);
+    if (rc == SQLITE_OK)
+        rc = checkpoint_make_room(c, &before);
     r = database_finish(&c->database, rc, "commit a checkpoint to");
+    if (r == STORE_FULL && before >= 0 && checkpoint_cut_back(c, before) != STORE_OK)
+        return lost(c, STORE_FAILED);
     if (r != STORE_OK)
-        return r;
+        return lost(c, r);
     c->slot = slot;
+    c->hungry = false;
     buffer_clear(&c->about);
     buffer_put(&c->about, about.data, about.length);
     return STORE_OK;
@@ -356,19 +377,14 @@ enum store_result checkpoint_commit(struct checkpoint *c, uint64_t slot, struct 
 
 enum store_result checkpoint_abort(struct checkpoint *c)
 {
+    enum store_result r;
+
     if (c->database.failed)
         return STORE_FAILED;
     if (!c->writing)
         return STORE_OK;
     c->writing = false;
-    return database_roll_back(&c->database);
-}
-
-enum store_result checkpoint_maintain(struct checkpoint *c)
-{
-    if (c->database.failed)
-        return STORE_FAILED;
-    if (c->writing || c->database.moved || c->database.wal_frames == 0)
-        return STORE_OK;
-    return database_move_wal(&c->database);
+    r = database_roll_back(&c->database);
+    checkpoint_give_back(c);
+    return r;
 }

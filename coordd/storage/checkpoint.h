@@ -26,6 +26,9 @@ MUST_USE enum store_result checkpoint_open(const char *directory,
                                            const struct store_options *options,
                                            struct checkpoint **ret, bool *ret_made, char *why,
                                            size_t why_bytes);
+/* What is kept back for a full disk, for a part of it to be used; outlives the checkpoint. */
+struct reserve;
+void checkpoint_use_reserve(struct checkpoint *c, struct reserve *reserve);
 void checkpoint_close(struct checkpoint *c); /* accepts NULL; readers are closed already */
 
 /* Gives damaged files another name (CHECKPOINT_DAMAGED, in place of older ones),
@@ -59,6 +62,9 @@ MUST_USE enum store_result checkpoint_abort(struct checkpoint *c);
 /* To be called after a commit, and once a reader is closed: moves the -wal into
  * the database, as far as readers allow. STORE_FULL leaves everything as it was. */
 MUST_USE enum store_result checkpoint_maintain(struct checkpoint *c);
+/* There was more to give back to a full disk than was done at once: it is to be called
+ * again. */
+bool checkpoint_owes_space(const struct checkpoint *c);
 
 /* ---- readers ---- */
 

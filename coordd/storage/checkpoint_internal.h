@@ -13,8 +13,12 @@ struct checkpoint {
     const char *vfs; /* borrowed for ever; NULL: the kind's */
     uint64_t slot;
     struct buffer about;
-    bool writing;     /* between begin and commit */
-    uint32_t readers; /* open ones */
+    bool writing;            /* between begin and commit */
+    uint32_t readers;        /* open ones */
+    struct reserve *reserve; /* borrowed; NULL: none */
+    bool borrows;            /* a part of it, until it is written or lost */
+    bool hungry;             /* the last one found no space */
+    bool owes_space;         /* what is free in it was not all given back to the full disk */
 };
 
 extern const struct database_kind state_database;
@@ -23,6 +27,20 @@ extern const struct database_kind state_database;
  * STORE_MISMATCH if it is somebody else's; *about is only changed by STORE_OK. */
 enum store_result about_load(struct checkpoint *c, sqlite3 *db, uint64_t *ret_slot,
                              struct buffer *about);
+
+/* checkpoint_space.c */
+/* On a full disk a checkpoint gets its part of the reserve before it needs it, and has it
+ * to its end: what finds no space is lost. */
+void checkpoint_borrow(struct checkpoint *c);
+void checkpoint_give_back(struct checkpoint *c);
+/* Tells the reserve how long the -wal is. */
+void checkpoint_note_wal(struct checkpoint *c);
+/* Where space is short the database gets all that it will need before the commit: a -wal
+ * that is committed and cannot be moved would keep what it takes for ever. *ret_before
+ * becomes the length to which the file is to be cut if nothing is committed; else it stays. */
+int checkpoint_make_room(struct checkpoint *c, sqlite3_int64 *ret_before);
+/* Nothing was committed: what was made for it would be in the way of the next. */
+enum store_result checkpoint_cut_back(struct checkpoint *c, sqlite3_int64 before);
 
 #define RECORDS_IN_ORDER "SELECT key, value, checksum FROM record ORDER BY key"
 sqlite3_int64 record_checksum(struct slice key, struct slice value);

@@ -67,6 +67,8 @@ static int create_file(const struct database_kind *kind, const char *path, const
     if (rc == SQLITE_OK)
         rc = database_execute(db, "PRAGMA page_size=4096; PRAGMA locking_mode=EXCLUSIVE;"
                                   "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=FULL");
+    if (rc == SQLITE_OK && kind->gives_back)
+        rc = database_execute(db, "PRAGMA auto_vacuum=INCREMENTAL");
     if (rc == SQLITE_OK)
         rc = database_execute(db, mark);
     if (rc == SQLITE_OK)

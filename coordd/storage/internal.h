@@ -54,6 +54,7 @@ struct database_kind {
     uint32_t cache_kib; /* SQLite's page cache; more is spilled to the -wal */
     uint64_t wal_bytes; /* the -wal is made so long beforehand, and stays so; 0: it
                            is cut when something was rolled back */
+    bool gives_back;    /* free pages can be given back to the disk */
     bool has_readers;   /* connections that may hold up the moving of the -wal */
 };
 
@@ -104,6 +105,10 @@ enum store_result database_roll_back(struct database *d);
 /* Moves the -wal into the database, as far as no reader needs it; the next
  * transaction begins a new generation of it, if all was moved. */
 enum store_result database_move_wal(struct database *d);
+/* The same, and the -wal is short then; but for what readers need. */
+enum store_result database_drop_wal(struct database *d);
+/* How many pages are free; an SQLite code. */
+int database_free_pages(struct database *d, int64_t *ret);
 
 /* ---- store.c, log.c, schema.c: log.db ---- */
 
@@ -121,6 +126,7 @@ struct store {
     struct database database;
     sqlite3_stmt *put_entry, *put_number, *read, *measure, *trim; /* owned */
     int lock;                                                     /* file descriptor */
+    struct reserve *reserve;                                      /* owned; NULL: none */
     struct store_identity identity;
     uint64_t promised;
     uint64_t lease_ms;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "coordd/storage/internal.h"
+#include "coordd/storage/reserve.h"
 #include "libcoord/base/check.h"
 #include "libcoord/base/hash.h"
 
@@ -205,18 +206,11 @@ static enum store_result refuse_failed(struct store *s)
     return STORE_FAILED;
 }
 
-enum store_result store_commit(struct store *s, const struct effect *effects, uint32_t count)
+static enum store_result commit(struct store *s, const struct effect *effects, uint32_t count)
 {
     struct pending pending;
-    uint32_t first = 0;
     int rc;
 
-    if (s->database.failed)
-        return refuse_failed(s);
-    while (first < count && !store_persists(effects[first].kind))
-        first++;
-    if (first == count)
-        return STORE_OK;
     if (s->database.wal_frames >= STORE_WAL_FRAMES_MAX && !s->database.moved) {
         enum store_result r = upkeep(s);
 
@@ -224,24 +218,45 @@ enum store_result store_commit(struct store *s, const struct effect *effects, ui
             return r;
     }
     pending = begin(s, &rc);
-    for (uint32_t i = first; rc == SQLITE_OK && i < count; i++)
+    for (uint32_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = put_effect(s, &effects[i], &pending);
     return finish(s, rc, &pending, "commit");
+}
+
+enum store_result store_commit(struct store *s, const struct effect *effects, uint32_t count)
+{
+    enum store_result r;
+    uint32_t first = 0;
+
+    if (s->database.failed)
+        return refuse_failed(s);
+    while (first < count && !store_persists(effects[first].kind))
+        first++;
+    if (first == count)
+        return STORE_OK;
+    do {
+        r = commit(s, effects + first, count - first);
+    } while (r == STORE_FULL && reserve_give(s->reserve, RESERVE_LOG));
+    return r;
 }
 
 enum store_result store_mark_used(struct store *s)
 {
     struct pending pending;
+    enum store_result r;
     int rc;
 
     if (s->database.failed)
         return refuse_failed(s);
     if (s->used != 0)
         return STORE_OK;
-    pending = begin(s, &rc);
-    if (rc == SQLITE_OK)
-        rc = raise_number(s, STORE_NUMBER_USED, 1, &pending.used);
-    return finish(s, rc, &pending, "note that it is in use");
+    do {
+        pending = begin(s, &rc);
+        if (rc == SQLITE_OK)
+            rc = raise_number(s, STORE_NUMBER_USED, 1, &pending.used);
+        r = finish(s, rc, &pending, "note that it is in use");
+    } while (r == STORE_FULL && reserve_give(s->reserve, RESERVE_LOG));
+    return r;
 }
 
 /* ---- reading ---- */
@@ -352,9 +367,16 @@ enum store_result store_read(struct store *s, uint64_t first, uint64_t last, uin
 
 enum store_result store_maintain(struct store *s)
 {
+    enum store_result r;
+
     if (s->database.failed)
         return refuse_failed(s);
-    if (s->database.moved || s->database.wal_frames < s->checkpoint_frames)
+    /* On a full disk what was cut gives way at once. */
+    if ((s->database.moved || s->database.wal_frames < s->checkpoint_frames) &&
+        (s->trimmed == s->floor || !reserve_is_low(s->reserve)))
         return STORE_OK;
-    return upkeep(s);
+    do {
+        r = upkeep(s);
+    } while (r == STORE_FULL && reserve_give(s->reserve, RESERVE_LOG));
+    return r;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "coordd/storage/internal.h"
+#include "coordd/storage/reserve.h"
 #include "libcoord/base/check.h"
 
 static const struct store_options DEFAULTS;
@@ -135,6 +136,8 @@ static enum store_result open_all(struct store *s, const char *directory,
         return database_judge(&s->database, schema_error(rc), "prepare statements for");
     r = log_check_end(s);
     if (r == STORE_OK)
+        s->reserve = reserve_open(directory, options->reserve_bytes);
+    if (r == STORE_OK)
         r = database_settle(&s->database);
     if (r == STORE_OK)
         r = log_note(s);
@@ -165,12 +168,18 @@ void store_close(struct store *s)
         return;
     log_drop_statements(s);
     database_close(&s->database);
+    reserve_close(s->reserve);
     if (s->lock >= 0)
         close(s->lock);
     free(s);
 }
 
 /* ---- what it is ---- */
+
+struct reserve *store_reserve(const struct store *s)
+{
+    return s->reserve;
+}
 
 const char *store_why(const struct store *s)
 {

@@ -38,6 +38,7 @@ struct store_identity {
 struct store_options {
     const char *vfs;            /* SQLite VFS by name, NULL for the default; tests use their own */
     bool synchronous_off;       /* ONLY for the test that shows what it costs */
+    uint64_t reserve_bytes;     /* kept back for a full disk; 0: nothing; reserve.h has more */
     uint64_t wal_bytes;         /* the -wal file is made this large beforehand; 0: default */
     uint32_t checkpoint_frames; /* WAL frames after which store_maintain works; 0: default,
                                    which differs between members */
@@ -94,8 +95,8 @@ static inline bool store_persists(enum effect_kind kind)
 }
 
 /* One transaction with all persist effects of the list (other kinds are
- * skipped), synced before it returns STORE_OK. An entry's slot is at most one
- * behind the last; one at or below the floor is left out. */
+ * skipped), synced before it returns STORE_OK. STORE_FULL: and the reserve is used up. An entry's
+ * slot is at most one behind the last; one at or below the floor is left out. */
 MUST_USE enum store_result store_commit(struct store *s, const struct effect *effects,
                                         uint32_t count);
 
@@ -103,5 +104,10 @@ MUST_USE enum store_result store_commit(struct store *s, const struct effect *ef
  * grown enough, and then deletes a bounded piece of what lies below the floor.
  * STORE_FULL leaves everything as it was. */
 MUST_USE enum store_result store_maintain(struct store *s);
+
+/* For its checkpoint, and for whoever wants to know; NULL if nothing is kept back.
+ * Borrowed until store_close. */
+struct reserve;
+struct reserve *store_reserve(const struct store *s);
 
 #endif

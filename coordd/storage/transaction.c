@@ -104,6 +104,36 @@ enum store_result database_move_wal(struct database *d)
     return STORE_OK;
 }
 
+enum store_result database_drop_wal(struct database *d)
+{
+    int frames = 0, moved = 0;
+    int rc = sqlite3_wal_checkpoint_v2(d->db, "main", SQLITE_CHECKPOINT_TRUNCATE, &frames, &moved);
+
+    if ((rc & 0xff) == SQLITE_BUSY)
+        return STORE_OK; /* a reader: another time */
+    if (rc != SQLITE_OK)
+        return database_judge(d, rc, "empty the -wal of");
+    memset(d->moved_salts, 0, sizeof d->moved_salts);
+    d->moved = true;
+    d->wal_frames = 0;
+    return STORE_OK;
+}
+
+int database_free_pages(struct database *d, int64_t *ret)
+{
+    sqlite3_stmt *row;
+    int rc = sqlite3_prepare_v2(d->db, "PRAGMA freelist_count", -1, &row, NULL);
+
+    *ret = 0;
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(row);
+    if (rc == SQLITE_ROW)
+        *ret = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
 /* What the -wal holds may never have reached the disk: a process that was killed
  * leaves it in the kernel's memory, and one whose sync failed leaves it there
  * marked as written. Moving it writes it again, elsewhere, and syncs. */

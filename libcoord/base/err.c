@@ -35,6 +35,7 @@ static const struct err_words words[] = {
     [ERR_UNAVAILABLE] = {"UNAVAILABLE", "the cell gave no answer in time"},
     [ERR_UNSUPPORTED] = {"UNSUPPORTED", "not supported by this cell"},
     [ERR_NOT_LEADER] = {"NOT_LEADER", "not the leader"},
+    [ERR_NO_SPACE] = {"NO_SPACE", "the disks of the cell are full"},
 };
 
 static const struct err_words *find_words(enum err e)

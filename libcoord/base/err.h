@@ -32,6 +32,7 @@ enum err {
     ERR_UNAVAILABLE = 22, /* no server of the cell could be reached in time */
     ERR_UNSUPPORTED = 23, /* this cell's feature level does not know it yet */
     ERR_NOT_LEADER = 24,  /* between server and library only */
+    ERR_NO_SPACE = 25,    /* the cell's disks are full; not applied */
 };
 
 /* A constant lower-case phrase, never NULL; unknown numbers give "unknown error". */

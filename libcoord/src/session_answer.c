@@ -5,7 +5,7 @@
 #include "libcoord/base/check.h"
 #include "libcoord/src/session_internal.h"
 
-/* It was refused before it was ordered: THROTTLED; or it was sent again and a
+/* It was refused before it was ordered: THROTTLED or NO_SPACE; or it was sent again and a
  * server says MAYBE_APPLIED, for a higher seq was applied and no answer to this
  * one is kept. Sent again it needs a new seq then, and also if it was sent just
  * once; else an earlier sending may have been ordered, and it keeps its own. */
@@ -25,9 +25,10 @@ static bool must_come_through(const struct client_call *c)
 
 static bool must_be_retried(const struct client_call *c, enum err status)
 {
+    bool refused = status == ERR_THROTTLED || status == ERR_NO_SPACE;
     if (must_come_through(c))
-        return status == ERR_THROTTLED || status == ERR_MAYBE_APPLIED;
-    return status == ERR_THROTTLED && c->resent && !client_call_is_read(c);
+        return refused || status == ERR_MAYBE_APPLIED;
+    return refused && c->resent && !client_call_is_read(c);
 }
 
 static void acquire_given_up_answered(struct client_session *s, struct client_call *c)

@@ -7,13 +7,13 @@
 #include "libcoord/base/check.h"
 #include "libcoord/src/session_internal.h"
 
-_Static_assert((int)ERR_NOT_LEADER == (int)COORD__V1__STATUS__NOT_LEADER, "one table of outcomes");
+_Static_assert((int)ERR_NO_SPACE == (int)COORD__V1__STATUS__NO_SPACE, "one table of outcomes");
 _Static_assert((int)ERR_EXPIRED == (int)COORD__V1__STATUS__EXPIRED, "one table of outcomes");
 
 enum err client_status_of(const Coord__V1__Answer *answer)
 {
     int status = (int)answer->status;
-    return status >= ERR_OK && status <= ERR_NOT_LEADER ? (enum err)status : ERR_INTERNAL;
+    return status >= ERR_OK && status <= ERR_NO_SPACE ? (enum err)status : ERR_INTERNAL;
 }
 
 void client_answer_keep(struct buffer *kept, const Coord__V1__Answer *answer)

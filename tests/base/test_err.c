@@ -8,7 +8,7 @@
 
 static void test_err__every_number_has_a_name_and_a_text(void)
 {
-    for (int i = ERR_OK; i <= ERR_NOT_LEADER; i++) {
+    for (int i = ERR_OK; i <= ERR_NO_SPACE; i++) {
         CU_ASSERT_STRING_NOT_EQUAL(err_name((enum err)i), "UNKNOWN");
         CU_ASSERT_STRING_NOT_EQUAL(err_text((enum err)i), "unknown error");
     }
@@ -17,22 +17,22 @@ static void test_err__every_number_has_a_name_and_a_text(void)
 static void test_err__names_and_numbers_are_those_of_the_wire(void)
 {
     const ProtobufCEnumDescriptor *wire = &coord__v1__status__descriptor;
-    CU_ASSERT_EQUAL(wire->n_values, ERR_NOT_LEADER + 1);
+    CU_ASSERT_EQUAL(wire->n_values, ERR_NO_SPACE + 1);
     for (unsigned i = 0; i < wire->n_values; i++)
         CU_ASSERT_STRING_EQUAL(err_name((enum err)wire->values[i].value), wire->values[i].name);
 }
 
 static void test_err__no_two_numbers_share_a_text(void)
 {
-    for (int i = ERR_OK; i <= ERR_NOT_LEADER; i++) {
-        for (int j = i + 1; j <= ERR_NOT_LEADER; j++)
+    for (int i = ERR_OK; i <= ERR_NO_SPACE; i++) {
+        for (int j = i + 1; j <= ERR_NO_SPACE; j++)
             CU_ASSERT_STRING_NOT_EQUAL(err_text((enum err)i), err_text((enum err)j));
     }
 }
 
 static void test_err__an_unknown_number_has_words_too(void)
 {
-    CU_ASSERT_STRING_EQUAL(err_name((enum err)(ERR_NOT_LEADER + 1)), "UNKNOWN");
+    CU_ASSERT_STRING_EQUAL(err_name((enum err)(ERR_NO_SPACE + 1)), "UNKNOWN");
     CU_ASSERT_STRING_EQUAL(err_text((enum err)(-1)), "unknown error");
     CU_ASSERT_STRING_EQUAL(err_text((enum err)0x7fffffff), "unknown error");
 }

@@ -230,6 +230,11 @@ void cell_unstick(struct cell *c, bool full)
 {
     struct replica_event e = {.kind = full ? REPLICA_EVENT_PERSIST_FULL : REPLICA_EVENT_PERSISTED};
 
+    if (full != c->low) {
+        c->low = full;
+        cell_step(c, (struct replica_event){
+                         .kind = REPLICA_EVENT_SPACE, .low = full, .room = full ? 0 : UINT64_MAX});
+    }
     c->stuck = full; /* and then what is handed out anew waits again */
     if (full && saver_first(&c->saver) != NULL) {
         saver_refuse(&c->saver);

@@ -28,6 +28,7 @@ struct cell {
     struct effects waiting;               /* persist effects that the stuck disk has */
     uint64_t waiting_first, waiting_last; /* sequences */
     bool stuck;
+    bool low;  /* it was told that the disk is full */
     bool over; /* it asked to be stopped, or the log is full: step no more */
     int64_t now_ns, wake_at_ns;
     struct cell_stream streams[CELL_STREAMS_MAX]; /* by id; 0 is none */

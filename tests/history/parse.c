@@ -202,7 +202,7 @@ static void read_told(struct parser *p, struct history_call *c, const char *key,
 static void read_return(struct parser *p, struct history_call *c)
 {
     c->number = words_number(&p->words, UINT64_MAX);
-    c->error = (enum err)(words_name(&p->words, error_name, ERR_NOT_LEADER + 2) - 1);
+    c->error = (enum err)(words_name(&p->words, error_name, ERR_NO_SPACE + 2) - 1);
     while (words_left(&p->words)) {
         char *key = words_next(&p->words), *value = words_value(&p->words, key);
         if (value != NULL)

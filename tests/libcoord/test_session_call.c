@@ -393,23 +393,50 @@ static void test_session_call__not_leader_never_reaches_a_caller(void)
     bench_release(b);
 }
 
-static void test_session_call__throttled_is_told_once_but_of_a_resent_write_tried_again(void)
+/* It was not ordered. But an earlier sending may have been, through a leader that knew
+ * more than the one that refuses. */
+static void refused_is_told_once_but_of_a_resent_write_tried_again(enum err refusal)
 {
     bench_open(b);
     uint64_t put = bench_put(b, FOREVER);
-    bench_answer(b, 1, ERR_THROTTLED);
-    CU_ASSERT_EQUAL(bench_status(b, put), ERR_THROTTLED);
+    bench_answer(b, 1, refusal);
+    CU_ASSERT_EQUAL(bench_status(b, put), refusal);
     put = bench_put(b, FOREVER);
     bench_down(b);
     reattach();
     bench_clear(b);
-    bench_answer(b, 2, ERR_THROTTLED); /* though the first sending may have been applied */
+    bench_answer(b, 2, refusal);
     CU_ASSERT_EQUAL(b->answers_count, 0);
     bench_beating_ms(b, CLIENT_SESSION_THROTTLED_MS);
     CU_ASSERT_EQUAL(b->requests_count, 1);
     CU_ASSERT_EQUAL(b->requests[0].seq, 2);
     bench_answer(b, 2, ERR_OK);
     CU_ASSERT_EQUAL(bench_status(b, put), ERR_OK);
+    bench_release(b);
+}
+
+static void test_session_call__throttled_is_told_once_but_of_a_resent_write_tried_again(void)
+{
+    refused_is_told_once_but_of_a_resent_write_tried_again(ERR_THROTTLED);
+}
+
+static void test_session_call__no_space_is_told_once_but_of_a_resent_write_tried_again(void)
+{
+    refused_is_told_once_but_of_a_resent_write_tried_again(ERR_NO_SPACE);
+}
+
+/* ... until its time is over: then nobody knows. */
+static void test_session_call__no_space_of_a_resent_write_leaves_it_unknown(void)
+{
+    bench_open(b);
+    uint64_t put = bench_put(b, 1000);
+    bench_down(b);
+    reattach();
+    for (int i = 0; i < 4 && b->answers_count == 0; i++) {
+        bench_answer(b, 1, ERR_NO_SPACE);
+        bench_beating_ms(b, 400);
+    }
+    CU_ASSERT_EQUAL(bench_status(b, put), ERR_MAYBE_APPLIED);
     bench_release(b);
 }
 
@@ -530,6 +557,8 @@ int main(int argc, char **argv)
         TEST(test_session_call__a_long_wait_does_not_stop_other_writes),
         TEST(test_session_call__not_leader_never_reaches_a_caller),
         TEST(test_session_call__throttled_is_told_once_but_of_a_resent_write_tried_again),
+        TEST(test_session_call__no_space_is_told_once_but_of_a_resent_write_tried_again),
+        TEST(test_session_call__no_space_of_a_resent_write_leaves_it_unknown),
         TEST(test_session_call__a_server_that_answers_nothing_is_probed_and_left),
         TEST(test_session_call__calls_wait_for_the_session_to_open),
         TEST(test_session_call__a_write_answered_expired_ends_the_session),

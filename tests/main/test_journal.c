@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "coordd/storage/reserve.h"
 #include "libcoord/base/check.h"
 #include "tests/support/runner.h"
 
@@ -71,6 +72,35 @@ enum store_result store_read(struct store *s, uint64_t first, uint64_t last, uin
     return STORE_OK;
 }
 
+/* ---- what is kept back for a full disk ---- */
+
+struct reserve {
+    _Atomic bool low, there_is_space;
+};
+
+static struct reserve reserve;
+
+void reserve_restore(struct reserve *r)
+{
+    if (r->there_is_space)
+        r->low = false;
+}
+
+bool reserve_is_low(struct reserve *r)
+{
+    return r->low;
+}
+
+bool reserve_is_whole(struct reserve *r)
+{
+    return !r->low;
+}
+
+uint64_t reserve_room(struct reserve *r)
+{
+    return r->low ? 0 : RESERVE_ROOM_MAX;
+}
+
 /* ---- the network thread ---- */
 
 struct fixture {
@@ -99,11 +129,12 @@ static struct fixture *fixture_open(void)
     static struct fixture f;
     memset(&f, 0, sizeof f);
     memset(&store, 0, sizeof store);
+    reserve.low = reserve.there_is_space = false;
     CHECK(pthread_mutex_init(&store.mutex, NULL) == 0);
     CHECK(sem_init(&store.begun, 0, 0) == 0 && sem_init(&store.go, 0, 0) == 0);
     CHECK(sem_init(&f.woken, 0, 0) == 0);
     struct journal_options options = {
-        .store = &store, .wake = on_wake, .fail = on_fail, .context = &f};
+        .store = &store, .reserve = &reserve, .wake = on_wake, .fail = on_fail, .context = &f};
     f.journal = journal_new(&options);
     CU_ASSERT_PTR_NOT_NULL_FATAL(f.journal);
     return &f;
@@ -281,6 +312,47 @@ static void test_journal__reads_come_back_with_their_token(void)
     journal_free(f->journal);
 }
 
+/* Told once when it begins to be used and once when it is whole again; until then the
+ * thread looks by itself. */
+static void test_journal__what_is_kept_back_is_told_of_and_looked_after(void)
+{
+    struct fixture *f = fixture_open();
+    struct blob *value = blob_copy(slice_of_string("v"));
+    persist(f, 1, 1, value);
+    wait_on(&f->woken);
+    take(f);
+    reserve.low = true;
+    persist(f, 2, 1, value);
+    wait_on(&f->woken); /* written */
+    wait_on(&f->woken); /* and what it took */
+    take(f);
+    CU_ASSERT_EQUAL_FATAL(f->events_count, 2);
+    CU_ASSERT_EQUAL(f->events[0].kind, REPLICA_EVENT_PERSISTED);
+    CU_ASSERT_EQUAL(f->events[1].kind, REPLICA_EVENT_SPACE);
+    CU_ASSERT_TRUE(f->events[1].low);
+    persist(f, 3, 1, value);
+    wait_on(&f->woken);
+    take(f);
+    CU_ASSERT_EQUAL(f->events_count, 1);
+    reserve.there_is_space = true;
+    wait_on(&f->woken); /* nobody asked */
+    take(f);
+    CU_ASSERT_EQUAL_FATAL(f->events_count, 1);
+    CU_ASSERT_EQUAL(f->events[0].kind, REPLICA_EVENT_SPACE);
+    CU_ASSERT_FALSE(f->events[0].low);
+    reserve.low = true;
+    reserve.there_is_space = false;
+    journal_look(f->journal); /* as the checkpoint's thread does */
+    wait_on(&f->woken);
+    take(f);
+    CU_ASSERT_EQUAL_FATAL(f->events_count, 1);
+    CU_ASSERT_TRUE(f->events[0].low);
+    reserve.there_is_space = true;
+    wait_on(&f->woken);
+    journal_free(f->journal);
+    blob_unref(value);
+}
+
 static void test_journal__freeing_finishes_what_was_queued(void)
 {
     struct fixture *f = fixture_open();
@@ -305,6 +377,7 @@ int main(int argc, char **argv)
         TEST(test_journal__an_earlier_success_is_reported_before_the_full_disk),
         TEST(test_journal__a_failed_disk_is_the_end),
         TEST(test_journal__reads_come_back_with_their_token),
+        TEST(test_journal__what_is_kept_back_is_told_of_and_looked_after),
         TEST(test_journal__freeing_finishes_what_was_queued),
     };
     return run_suite("journal", cases, sizeof cases / sizeof cases[0], argc, argv);

@@ -179,6 +179,13 @@ void bench_stream_event(struct bench *b, uint64_t stream, enum replica_event_kin
     step(b, &e);
 }
 
+void bench_space(struct bench *b, bool low)
+{
+    struct replica_event e = {.kind = REPLICA_EVENT_SPACE, .low = low, .room = UINT64_MAX};
+
+    step(b, &e);
+}
+
 void bench_close(struct bench *b, uint64_t stream)
 {
     bench_stream_event(b, stream, REPLICA_EVENT_STREAM_CLOSED);

@@ -42,6 +42,8 @@ uint64_t bench_open(struct bench *b, enum replica_stream_kind kind);
 /* The transport says something of a stream. */
 void bench_stream_event(struct bench *b, uint64_t stream, enum replica_event_kind kind);
 void bench_close(struct bench *b, uint64_t stream);
+/* The storage says that the disk is full, or that there is space again. */
+void bench_space(struct bench *b, bool low);
 void bench_send(struct bench *b, uint64_t stream, const ProtobufCMessage *m);
 void bench_send_bytes(struct bench *b, uint64_t stream, struct slice bytes);
 /* What the stream got since the last call; to be freed with free_unpacked. */

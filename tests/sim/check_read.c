@@ -226,8 +226,8 @@ static bool shows_state(enum err status)
 {
     return status != ERR_INVALID && status != ERR_TOO_LARGE && status != ERR_THROTTLED &&
            status != ERR_EXPIRED && status != ERR_NOT_LEADER && status != ERR_UNAVAILABLE &&
-           status != ERR_UNSUPPORTED && status != ERR_MAYBE_APPLIED && status != ERR_QUOTA &&
-           status != ERR_TIMEOUT && status != ERR_INTERNAL;
+           status != ERR_UNSUPPORTED && status != ERR_NO_SPACE && status != ERR_MAYBE_APPLIED &&
+           status != ERR_QUOTA && status != ERR_TIMEOUT && status != ERR_INTERNAL;
 }
 
 void check_answer(struct sim *s, uint32_t client, const struct call *call, enum err status,

@@ -20,6 +20,7 @@ static bool is_refusal(enum err status)
     case ERR_UNAVAILABLE:
     case ERR_UNSUPPORTED:
     case ERR_NOT_LEADER:
+    case ERR_NO_SPACE:
         return true;
     default:
         return false;
@@ -32,6 +33,7 @@ static void check_write(struct sim *s, const struct server *n, uint64_t session,
     const struct model_session *known = model_session(&s->model, session);
     struct model_answer *wanted = model_answer(&s->model, session, a->seq);
     enum err status = (enum err)a->answer->status;
+    s->journal.counts[COUNT_REFUSED_FOR_SPACE] += status == ERR_NO_SPACE;
     if (known == NULL || wanted == NULL || wanted->waiting) {
         if (!is_refusal(status))
             journal_fail(&s->journal, VERDICT_SAFETY,

@@ -133,19 +133,33 @@ static void stall(struct sim *s)
 
 static void on_space(void *object, const struct queue_item *item)
 {
+    struct server *n = object;
     (void)item;
-    ((struct server *)object)->disk_full = false;
+    n->disk_full = n->disk_scarce = false;
+    server_space_changed(n);
+}
+
+static void fill_one(struct sim *s, struct server *n)
+{
+    if (n->disk_full || n->disk_scarce)
+        return;
+    s->journal.counts[COUNT_DISK_FULL]++;
+    journal_trace(&s->journal, "%" PRIu32 "'s disk is full", n->id);
+    n->disk_scarce = fault_chance(s, s->swarm.scarce_ppm);
+    n->disk_full = !n->disk_scarce;
+    server_space_changed(n);
+    sim_after(s, sim_around_ms(&s->fault_random, s->swarm.full_ms), on_space, n, 0, 0, 0, NULL);
 }
 
 static void fill(struct sim *s)
 {
-    struct server *n = fault_victim(s);
-    if (n->disk_full)
+    if (!fault_chance(s, s->swarm.full_all_ppm)) {
+        fill_one(s, fault_victim(s));
         return;
-    s->journal.counts[COUNT_DISK_FULL]++;
-    journal_trace(&s->journal, "%" PRIu32 "'s disk is full", n->id);
-    n->disk_full = true;
-    sim_after(s, sim_around_ms(&s->fault_random, s->swarm.full_ms), on_space, n, 0, 0, 0, NULL);
+    }
+    s->journal.counts[COUNT_ALL_FULL]++;
+    for (uint32_t i = 0; i < s->swarm.members; i++)
+        fill_one(s, &s->servers[i]);
 }
 
 static void rot(struct sim *s)
@@ -283,7 +297,8 @@ void fault_heal(struct sim *s)
     uint32_t dead = s->swarm.dead_at_end;
     for (uint32_t i = 0; i < s->swarm.members; i++) {
         struct server *n = &s->servers[i];
-        n->disk_full = false;
+        n->disk_full = n->disk_scarce = false;
+        server_space_changed(n);
         memset(n->stalled_until_ns, 0, sizeof(n->stalled_until_ns));
         n->doom = SERVER_NEVER;
         n->pauses_in_step = false;

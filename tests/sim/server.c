@@ -233,6 +233,8 @@ void server_step(struct server *n, const struct server_input *input)
         .token = input->token,
         .slot = input->slot,
         .last = input->last,
+        .low = input->low,
+        .room = input->room,
         .entries = input->entries,
         .entries_count = input->entries_count,
         .stream = input->stream,

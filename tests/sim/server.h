@@ -22,7 +22,8 @@ struct server_input {
     uint32_t peer;
     enum replica_link link;
     uint64_t sequence, token, stream, slot;
-    bool last;
+    bool last, low;
+    uint64_t room;
     enum replica_stream_kind stream_kind;
     struct log_entry *entries; /* with references */
     uint32_t entries_count;
@@ -65,6 +66,10 @@ struct server {
     bool is_late;           /* what it does now it should have done before a pause */
     uint32_t failing_syncs; /* bits: the next of that file fails */
     bool disk_busy, disk_full, disk_told_full, saver_busy;
+    uint32_t reserve; /* so many transactions a full disk still takes */
+    bool disk_scarce; /* it would be full soon: all is still written */
+    bool low_told;    /* it has begun to use them, and the replica knows */
+    uint64_t room_told;
     uint32_t slow_log_us, slow_state_us;    /* more than other servers' at most */
     int64_t stalled_until_ns[SERVER_FILES]; /* by file */
     int64_t disk_spoke_ns; /* when its log last said something, or was owed nothing */
@@ -97,6 +102,8 @@ static inline bool server_is_paused(const struct server *n)
 {
     return n->paused;
 }
+/* server_disk.c: the disk has got full, or not full any more. */
+void server_space_changed(struct server *n);
 /* server_disk.c: something was handed over, or finished. */
 void server_disk_go_on(struct server *n);
 /* server_saver.c: the same, of checkpoints. */

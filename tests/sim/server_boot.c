@@ -77,5 +77,8 @@ void server_start(struct server *n)
     journal_mix(&s->journal, 1, n->id);
     replica_loaded(n->replica, clock_local(&n->clock, s->now_ns));
     server_take(n, &(struct server_input){.kind = REPLICA_EVENT_TIME});
+    n->low_told = false;
+    n->room_told = UINT64_MAX;
+    server_space_changed(n);
     link_review(s, n->index);
 }

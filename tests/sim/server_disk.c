@@ -30,6 +30,20 @@ static void disk_tells(struct server *n, enum replica_event_kind kind, uint64_t 
     sim_after(n->sim, delay, on_disk_tells, n, n->life, sequence, kind, NULL);
 }
 
+/* What a full disk keeps back is in use, or there is space again. */
+void server_space_changed(struct server *n)
+{
+    if (!n->disk_full)
+        n->reserve = n->sim->swarm.reserve_commits;
+    bool low = n->disk_scarce || n->reserve < n->sim->swarm.reserve_commits;
+    uint64_t room = n->disk_scarce || n->disk_full ? n->sim->swarm.room_bytes : UINT64_MAX;
+    if (n->replica == NULL || (low == n->low_told && room == n->room_told))
+        return;
+    n->low_told = low;
+    n->room_told = room;
+    server_take(n, &(struct server_input){.kind = REPLICA_EVENT_SPACE, .low = low, .room = room});
+}
+
 /* a: life */
 static void on_commit(void *object, const struct queue_item *item)
 {
@@ -39,7 +53,10 @@ static void on_commit(void *object, const struct queue_item *item)
     if (server_sync_fails(n, SERVER_LOG))
         return; /* whether it is there nobody knows */
     n->disk_busy = false;
-    if (n->disk_full) {
+    bool takes_reserve = n->disk_full && n->reserve > 0;
+    n->reserve -= takes_reserve;
+    n->sim->journal.counts[COUNT_ON_RESERVE] += takes_reserve;
+    if (n->disk_full && !takes_reserve) {
         n->disk_told_full = true;
         disk_tells(n, REPLICA_EVENT_PERSIST_FULL, disk_refuse(&n->disk));
     } else {
@@ -52,6 +69,7 @@ static void on_commit(void *object, const struct queue_item *item)
         disk_tells(n, REPLICA_EVENT_PERSISTED, sequence);
     }
     server_disk_go_on(n);
+    server_space_changed(n);
 }
 
 /* a: life */

@@ -80,7 +80,13 @@ static void on_job(void *object, const struct queue_item *item)
     if (commits && server_sync_fails(n, SERVER_STATE))
         return;
     n->saver_busy = false;
-    if (n->disk_full && job->kind != EFFECT_READ_CHECKPOINT) {
+    bool writes =
+        job->kind == EFFECT_CHECKPOINT_BEGIN || job->kind == EFFECT_CHECKPOINT_PUT || commits;
+    bool finds_none = (n->disk_full && n->reserve <= n->sim->swarm.reserve_commits / 2) ||
+                      (n->sim->phase == PHASE_FAULTS &&
+                       prng_chance(&n->sim->disk_random, n->sim->swarm.checkpoint_full_ppm, PPM));
+    if (finds_none && writes) {
+        n->sim->journal.counts[COUNT_CHECKPOINTS_FULL]++;
         saver_refuse(&n->saver);
         said = (struct saver_said){.kind = REPLICA_EVENT_CHECKPOINT_LOST};
     } else {

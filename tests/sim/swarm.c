@@ -240,6 +240,21 @@ static void draw_wild_clocks(struct swarm *s, struct prng *p)
     s->weight_check += 3;
 }
 
+/* Disks that fill up together, and what is kept back for that. */
+static void draw_space(struct swarm *s, struct prng *p)
+{
+    s->reserve_commits = often(p, 70) ? spread(p, 4, 3000) : 0;
+    s->full_all_ppm = maybe(p, 50, 200000, 900000);
+    s->scarce_ppm = maybe(p, 40, 100000, 900000);
+    s->room_bytes = spread(p, 1000, 1000000);
+    s->checkpoint_full_ppm = maybe(p, 15, 1000, 100000);
+    if (!often(p, 6))
+        return;
+    s->full_every_ms = between(p, 2000, 6000);
+    s->full_ms = between(p, 1000, 6000);
+    s->full_all_ppm = 800000;
+}
+
 void swarm_draw(struct swarm *s, uint64_t seed)
 {
     struct prng p;
@@ -262,6 +277,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     draw_checkpoints(s, &p);
     s->distrusts_clocks = often(&p, s->wild_clocks != 0 ? 60 : 10);
     s->flip_every_ms = maybe(&p, 5, 500, 10000);
+    draw_space(s, &p);
 }
 
 struct field {
@@ -355,6 +371,11 @@ static const struct field fields[] = {
     FIELD(stall_ms),
     FIELD(full_every_ms),
     FIELD(full_ms),
+    FIELD(full_all_ppm),
+    FIELD(reserve_commits),
+    FIELD(scarce_ppm),
+    FIELD(room_bytes),
+    FIELD(checkpoint_full_ppm),
     FIELD(slow_log_us),
     FIELD(slow_state_us),
     FIELD(lose_state_ppm),

@@ -35,6 +35,11 @@ struct swarm {
     uint32_t flap_every_ms, flap_times, flap_ms;
     /* disks */
     uint32_t commit_us, commit_spread_us, stall_every_ms, stall_ms, full_every_ms, full_ms;
+    uint32_t full_all_ppm;                   /* of these: all disks at once */
+    uint32_t reserve_commits;                /* that a full disk still takes; 0: none */
+    uint32_t scarce_ppm;                     /* of them: it will be full, and takes all so far */
+    uint32_t room_bytes;                     /* for a checkpoint, then */
+    uint32_t checkpoint_full_ppm;            /* of the pieces of checkpoints: there is no space */
     uint32_t slow_log_us, slow_state_us;     /* more, of some servers' log or checkpoint */
     uint32_t lose_state_ppm, damage_log_ppm; /* of restarts */
     uint32_t flip_every_ms;                  /* of one bit of one state, once in a run */

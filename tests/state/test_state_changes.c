@@ -201,12 +201,106 @@ static void test_state_changes__unclean_it_is_taken_whole_once_more(void)
     lab_release(&lab);
 }
 
+/* ---- checkpoints that are lost ---- */
+
+/* What is on its way into `saved`: keys, whether they are removed, and values. */
+static void take_later(void *context, struct slice key, struct slice value)
+{
+    struct buffer *way = context;
+    buffer_put_slice(way, key);
+    buffer_put_u32(way, value.data == NULL);
+    buffer_put_slice(way, value);
+}
+
+static void arrive(struct saved *saved, const struct buffer *way)
+{
+    struct reader r = reader_of(buffer_slice(way));
+    while (r.left > 0) {
+        struct slice key = reader_slice(&r);
+        bool removed = reader_u32(&r) != 0;
+        struct slice value = reader_slice(&r);
+        struct avl_node *old = avl_find(&saved->by_key, &key, compare);
+        if (removed && old != NULL)
+            drop(saved, old); /* a lost one may have had it: then there is nothing to remove */
+        else if (!removed)
+            take(saved, key, value);
+    }
+    CU_ASSERT_TRUE(reader_done(&r));
+}
+
+/* Whatever was handed over with one that is lost, at any point of it, is handed over with
+ * the next, and not more than that. */
+static void test_state_changes__what_a_lost_checkpoint_took_the_next_one_takes(void)
+{
+    uint64_t lost = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct state *s = state_new(lab_cell);
+        struct saved saved = {.by_key = AVL_INIT};
+        struct buffer way = BUFFER_INIT;
+        struct state_output out;
+        struct script script;
+        struct prng random;
+        prng_init(&random, seed);
+        script_init(&script, seed);
+        state_output_init(&out);
+        lab_limit_history(s, LAB_HISTORY_BYTES);
+        for (int checkpoint = 0; checkpoint < 12; checkpoint++) {
+            bool loses = checkpoint > 0 && prng_chance(&random, 1, 2);
+            bool midway = loses && prng_chance(&random, 1, 2);
+            go_on(&script, s, &out, (int)prng_below(&random, 40));
+            state_changes_begin(s, true);
+            buffer_clear(&way);
+            for (uint64_t piece = prng_below(&random, 30); piece > 0; piece--) {
+                state_take_changes(s, 1 + prng_below(&random, 400), take_later, &way);
+                go_on(&script, s, &out, (int)prng_below(&random, 3));
+            }
+            while (!midway && state_changes(s) > 0)
+                state_take_changes(s, 1 + prng_below(&random, 400), take_later, &way);
+            if (!loses) {
+                arrive(&saved, &way);
+                CU_ASSERT_TRUE(is_state(&saved, s));
+            }
+            go_on(&script, s, &out, (int)prng_below(&random, 5)); /* nobody knows yet */
+            CU_ASSERT_PTR_NULL(state_check(s));
+            if (!loses)
+                state_changes_saved(s);
+            else
+                CU_ASSERT_TRUE(state_changes_lost(s));
+            CU_ASSERT_PTR_NULL(state_check(s));
+            lost += loses;
+        }
+        buffer_release(&way);
+        forget(&saved);
+        state_output_release(&out);
+        script_release(&script);
+        state_free(s);
+    }
+    CU_ASSERT_TRUE(lost > 100);
+}
+
+static void test_state_changes__a_lost_checkpoint_that_was_not_kept_says_so(void)
+{
+    struct lab lab;
+    struct saved saved = {.by_key = AVL_INIT};
+    lab_init(&lab);
+    state_changes_begin(lab.state, false);
+    state_take_changes(lab.state, SIZE_MAX, take, &saved);
+    CU_ASSERT_FALSE(state_changes_lost(lab.state));
+    CU_ASSERT_EQUAL(state_changes(lab.state), 0);
+    state_unclean(lab.state);
+    CU_ASSERT_TRUE(state_changes(lab.state) > 0);
+    forget(&saved);
+    lab_release(&lab);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         TEST(test_state_changes__pieces_taken_between_batches_are_the_state_once_none_is_left),
         TEST(test_state_changes__a_piece_ends_where_it_was_asked_to),
         TEST(test_state_changes__the_hot_waits_for_the_cold),
+        TEST(test_state_changes__what_a_lost_checkpoint_took_the_next_one_takes),
+        TEST(test_state_changes__a_lost_checkpoint_that_was_not_kept_says_so),
         TEST(test_state_changes__unclean_it_is_taken_whole_once_more),
     };
     return run_suite("state_changes", cases, sizeof cases / sizeof cases[0], argc, argv);

@@ -36,7 +36,8 @@
  * is gone, and the detail says whether a change may have been applied;
  * COORD_ERR_CANCELLED, see coord_session_cancel(); COORD_ERR_THROTTLED, too much is under
  * way (1024 changes and 4096 reads of a session, or what the cell can take): wait a
- * moment; COORD_ERR_INTERNAL, a server answers what no server should.
+ * moment; COORD_ERR_NO_SPACE, from calls that create, write or acquire, the servers' disks
+ * are full and nothing was changed; COORD_ERR_INTERNAL, a server answers what no server should.
  *
  * Source: M. Burrows, The Chubby lock service, OSDI 2006. Since 0.1. */
 #ifndef COORD_COORD_H
@@ -85,6 +86,9 @@ typedef enum coord_error {
     COORD_ERR_THROTTLED = 16,
     COORD_ERR_UNAVAILABLE = 22,
     COORD_ERR_CANCELLED = 21,
+    /* The servers' disks are full; nothing was changed. What frees space or a lock, and
+     * what opens or ends a session, still succeeds. */
+    COORD_ERR_NO_SPACE = 25,
     /* Find out before trying again. */
     COORD_ERR_MAYBE_APPLIED = 11,
     COORD_ERR_JEOPARDY = 12,
