@@ -73,34 +73,42 @@ static void wake(void *context)
     rpc_wake(((struct serve *)context)->rpc);
 }
 
+static bool is_alone(const struct serve *s)
+{
+    return store_identity(s->loaded.store)->members_count == 1;
+}
+
 /* What is durable is not known any more, so nobody may hear another word of this
  * process. If it is damage, the next start finds it and asks the others for the state. */
-_Noreturn static void end_for_disk(enum store_result result, const char *why)
+_Noreturn static void end_for_disk(const struct serve *s, enum store_result result, const char *why)
 {
+    const char *so = "the process ends, for what is durable is not known";
+    if (result == STORE_CORRUPT)
+        so = is_alone(s) ? "the process ends, and the cell has no other member: keep the directory"
+                         : "the process ends; start it again, and it gets what is lost from the "
+                           "other members";
     LOG_ERROR("storage", log_text("problem", store_result_text(result)), log_text("text", why),
-              log_text("so", result == STORE_CORRUPT
-                                 ? "the process ends; start it again, and it gets what is lost "
-                                   "from the other members"
-                                 : "the process ends, for what is durable is not known"));
+              log_text("so", so));
     _exit(exit_for_store(result));
 }
 
 /* From the log thread. */
 static void log_failed(void *context, enum store_result result)
 {
-    end_for_disk(result, store_why(((struct serve *)context)->loaded.store));
+    const struct serve *s = context;
+    end_for_disk(s, result, store_why(s->loaded.store));
 }
 
 /* From the checkpoint thread. Damage that only writing meets, the next start would load
- * beside, and meet again: so the file goes now. */
+ * beside, and meet again: so the file goes now. Not the only one that there is. */
 static void checkpoint_failed(void *context, enum store_result result)
 {
     struct serve *s = context;
     char why[SETTINGS_WHY_BYTES] = "";
-    if (result == STORE_CORRUPT &&
+    if (result == STORE_CORRUPT && !is_alone(s) &&
         checkpoint_set_aside(s->config->dir, why, sizeof why) != STORE_OK)
         LOG_ERROR("checkpoint", log_text("text", why));
-    end_for_disk(result, checkpoint_why(s->loaded.checkpoint));
+    end_for_disk(s, result, checkpoint_why(s->loaded.checkpoint));
 }
 
 /* From the checkpoint thread. */

@@ -232,7 +232,7 @@ void divergence_installed(struct replica *r, uint64_t slot)
     memset(d->points, 0, sizeof d->points);
     d->tells_left = d->told_mask = d->trusted_mask = 0;
     d->installed = slot;
-    d->quarantined = false;
+    d->quarantined = d->quarantine_due = false;
     d->copied = d->changed = true;
 }
 

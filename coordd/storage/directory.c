@@ -42,7 +42,7 @@ bool directory_has(const char *path)
 {
     struct stat found;
 
-    return stat(path, &found) == 0;
+    return stat(path, &found) == 0 || errno != ENOENT;
 }
 
 enum store_result directory_sync(const char *directory, char *why, size_t why_bytes)

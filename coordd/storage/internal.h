@@ -189,6 +189,7 @@ enum store_result directory_lock(const char *directory, int *ret, char *why, siz
 enum { STORE_PATH_BYTES = STORE_DIRECTORY_BYTES_MAX + 64 };
 enum store_result directory_path(const char *directory, const char *name, char *ret, char *why,
                                  size_t why_bytes);
+/* Also if there is no telling: whoever asks must not go on as if there were nothing. */
 bool directory_has(const char *path);
 
 /* ---- raw_file.c: SQLite result codes ---- */

@@ -66,6 +66,13 @@ static enum store_result initialise(const char *directory, const struct store_id
         store_say(why, why_bytes, "%s exists: the directory is initialised already", path);
         return STORE_EXISTS;
     }
+    r = directory_path(directory, STORE_LOG_REPAIRED, path, why, why_bytes);
+    if (r == STORE_OK && directory_has(path)) {
+        store_say(why, why_bytes, "%s exists: it belongs to a member that was here before", path);
+        return STORE_EXISTS;
+    }
+    if (r != STORE_OK)
+        return r;
     return database_create(&log_database, directory, vfs, schema_create, identity, why, why_bytes);
 }
 

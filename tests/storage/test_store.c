@@ -174,6 +174,19 @@ static void test_store__a_database_of_another_program_is_left_alone(void)
     fixture_remove(&f);
 }
 
+/* A start would put it in the place of the new log, with the promise of the one before. */
+static void test_store__nothing_is_initialised_beside_a_repaired_log(void)
+{
+    struct fixture f;
+
+    fixture_make(&f);
+    fixture_execute(&f, "log.db.repaired", "CREATE TABLE anything (x)");
+    CU_ASSERT_EQUAL(fixture_initialise(&f), STORE_EXISTS);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.why, "log.db.repaired"));
+    CU_ASSERT_EQUAL(fixture_size(&f, "log.db"), 0);
+    fixture_remove(&f);
+}
+
 static void test_store__a_later_format_is_left_alone(void)
 {
     struct fixture f;
@@ -303,6 +316,7 @@ int main(int argc, char **argv)
         TEST(test_store__an_empty_directory_is_not_initialised),
         TEST(test_store__another_cell_or_member_is_a_mismatch),
         TEST(test_store__a_database_of_another_program_is_left_alone),
+        TEST(test_store__nothing_is_initialised_beside_a_repaired_log),
         TEST(test_store__a_later_format_is_left_alone),
         TEST(test_store__something_else_than_a_database_is_foreign),
         TEST(test_store__a_second_process_is_refused_by_name),
