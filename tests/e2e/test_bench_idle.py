@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """coord-bench's workloads about those who do nothing, who watch, and about what nodes
 take: they run, and say what they measured. The numbers mean nothing here."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# Runs beside others.
 """coord-bench: every workload runs, and says what it measured. The numbers mean
 nothing here: each runs for a moment."""
 
