@@ -120,6 +120,7 @@ bool server_gives_wrong_state(const struct server *n, struct slice message);
 /* server_damage.c: a row or record of it rots; what it finds of that when it starts. */
 void server_rot(struct server *n);
 void server_find_damage(struct server *n);
+void server_lose_state(struct server *n, const char *why);
 /* The others would be enough without what it has. */
 bool server_may_lose(const struct server *n);
 /* The process ends itself, and is started again. */

@@ -65,7 +65,7 @@ bool server_sync_fails(struct server *n, enum server_file file)
 
 /* ---- at a start ---- */
 
-static void lose_state(struct server *n, const char *why)
+void server_lose_state(struct server *n, const char *why)
 {
     journal_trace(&n->sim->journal, "%" PRIu32 " has lost its checkpoint of slot %" PRIu64 ": %s",
                   n->id, saver_slot(&n->saver), why);
@@ -87,9 +87,9 @@ void server_find_damage(struct server *n)
     bool state = prng_chance(&s->disk_random, s->swarm.lose_state_ppm, PPM);
     bool log = prng_chance(&s->disk_random, s->swarm.damage_log_ppm, PPM);
     if (saver_is_rotten(&n->saver))
-        lose_state(n, "a record has rotted");
+        server_lose_state(n, "a record has rotted");
     else if (state && n->saver.durable != NULL && server_may_lose(n))
-        lose_state(n, "the file is gone");
+        server_lose_state(n, "the file is gone");
     if (n->disk.rotten != 0)
         lose_log(n, "a row has rotted");
     else if (log && n->disk.rows_count > 0 && server_may_lose(n))

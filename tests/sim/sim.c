@@ -160,22 +160,21 @@ static void let_clients_finish(struct sim *s)
 }
 
 /* One member's state is wrong, and those that could say so have copies of others', which
- * count for nothing: nobody can know who is right, and all warn. What an operator does then
- * (docs/operating.md) is to start those with a copy again. */
+ * count for nothing: nobody can know who is right, and all warn. An operator, who sees that
+ * most agree, then takes its state from the one that differs (docs/operating.md). */
 static void call_the_operator(struct sim *s)
 {
-    bool wrong = false;
+    bool copied = false;
     if (s->operator_came || s->now_ns - s->phase_began_ns < ms_to_ns(OPERATOR_COMES_MS))
         return;
     for (uint32_t i = 0; i < s->swarm.members; i++)
-        wrong |= s->servers[i].flipped && !s->servers[i].is_sick;
-    for (uint32_t i = 0; wrong && i < s->swarm.members; i++) {
+        copied |= s->servers[i].view.copied;
+    for (uint32_t i = 0; copied && i < s->swarm.members; i++) {
         struct server *n = &s->servers[i];
-        if (!server_is_up(n) || n->is_sick || n->flipped || !n->view.copied)
+        if (!n->flipped || n->is_sick || !server_is_up(n) || n->view.quarantined)
             continue;
-        journal_trace(&s->journal, "the operator starts %" PRIu32 " again, which has a copy",
-                      n->id);
-        server_die(n, SERVER_CRASH, ms_to_ns(s->swarm.restart_ms));
+        server_ends(n, "the operator stops it");
+        server_lose_state(n, "the operator took it");
         s->operator_came = true;
     }
 }
