@@ -56,7 +56,7 @@ static void check_write(struct sim *s, const struct server *n, uint64_t session,
     }
     /* Kept for as long as it may be asked for, or the session is over. */
     bool forgotten = a->seq < known->lowest || !known->alive;
-    bool not_now = status == ERR_THROTTLED || status == ERR_NOT_LEADER;
+    bool not_now = status == ERR_THROTTLED || status == ERR_NO_SPACE || status == ERR_NOT_LEADER;
     if ((is_refusal(status) && forgotten) || not_now)
         return;
     journal_fail(&s->journal, VERDICT_SAFETY,
