@@ -76,43 +76,66 @@ static bool is_state(const struct saved *saved, const struct state *s)
     return good && expected[0] == got[0] && expected[1] == got[1];
 }
 
-static void go_on(struct script *script, struct state *s, struct state_output *out, int batches)
+/* A state that goes on changing, and what was saved of it. */
+struct life {
+    struct state *state;
+    struct saved saved;
+    struct state_output out;
+    struct script script;
+    struct prng random;
+};
+
+static void life_begin(struct life *l, uint64_t seed)
 {
-    for (int i = 0; i < batches; i++) {
-        struct buffer batch = script_next(script, s);
-        state_apply(s, buffer_slice(&batch), out);
-        script_learn(script, out);
+    l->state = state_new(lab_cell);
+    l->saved = (struct saved){.by_key = AVL_INIT};
+    prng_init(&l->random, seed);
+    script_init(&l->script, seed);
+    state_output_init(&l->out);
+    lab_limit_history(l->state, LAB_HISTORY_BYTES);
+}
+
+static void life_end(struct life *l)
+{
+    forget(&l->saved);
+    state_output_release(&l->out);
+    script_release(&l->script);
+    state_free(l->state);
+}
+
+/* Fewer batches than `most`. */
+static void go_on(struct life *l, uint64_t most)
+{
+    for (uint64_t left = prng_below(&l->random, most); left > 0; left--) {
+        struct buffer batch = script_next(&l->script, l->state);
+        state_apply(l->state, buffer_slice(&batch), &l->out);
+        script_learn(&l->script, &l->out);
         buffer_release(&batch);
     }
+}
+
+static void take_some(struct life *l, state_record *into, void *context)
+{
+    state_take_changes(l->state, 1 + prng_below(&l->random, 400), into, context);
 }
 
 static void test_state_changes__pieces_taken_between_batches_are_the_state_once_none_is_left(void)
 {
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct state *s = state_new(lab_cell);
-        struct saved saved = {.by_key = AVL_INIT};
-        struct state_output out;
-        struct script script;
-        struct prng random;
-        prng_init(&random, seed);
-        script_init(&script, seed);
-        state_output_init(&out);
-        lab_limit_history(s, LAB_HISTORY_BYTES);
+        struct life l;
+        life_begin(&l, seed);
         for (int checkpoint = 0; checkpoint < 6; checkpoint++) {
-            go_on(&script, s, &out, (int)prng_below(&random, 40));
+            go_on(&l, 40);
             /* Not while it changes as fast as it is taken. */
             for (int piece = 0; piece < 30; piece++) {
-                state_take_changes(s, 1 + prng_below(&random, 400), take, &saved);
-                go_on(&script, s, &out, (int)prng_below(&random, 3));
+                take_some(&l, take, &l.saved);
+                go_on(&l, 3);
             }
-            while (state_changes(s) > 0)
-                state_take_changes(s, 1 + prng_below(&random, 400), take, &saved);
-            CU_ASSERT_TRUE(is_state(&saved, s));
+            while (state_changes(l.state) > 0)
+                take_some(&l, take, &l.saved);
+            CU_ASSERT_TRUE(is_state(&l.saved, l.state));
         }
-        forget(&saved);
-        state_output_release(&out);
-        script_release(&script);
-        state_free(s);
+        life_end(&l);
     }
 }
 
@@ -234,46 +257,36 @@ static void test_state_changes__what_a_lost_checkpoint_took_the_next_one_takes(v
 {
     uint64_t lost = 0;
     for (uint64_t seed = 1; seed <= 60; seed++) {
-        struct state *s = state_new(lab_cell);
-        struct saved saved = {.by_key = AVL_INIT};
         struct buffer way = BUFFER_INIT;
-        struct state_output out;
-        struct script script;
-        struct prng random;
-        prng_init(&random, seed);
-        script_init(&script, seed);
-        state_output_init(&out);
-        lab_limit_history(s, LAB_HISTORY_BYTES);
+        struct life l;
+        life_begin(&l, seed);
         for (int checkpoint = 0; checkpoint < 12; checkpoint++) {
-            bool loses = checkpoint > 0 && prng_chance(&random, 1, 2);
-            bool midway = loses && prng_chance(&random, 1, 2);
-            go_on(&script, s, &out, (int)prng_below(&random, 40));
-            state_changes_begin(s, true);
+            bool loses = checkpoint > 0 && prng_chance(&l.random, 1, 2);
+            bool midway = loses && prng_chance(&l.random, 1, 2);
+            go_on(&l, 40);
+            state_changes_begin(l.state, true);
             buffer_clear(&way);
-            for (uint64_t piece = prng_below(&random, 30); piece > 0; piece--) {
-                state_take_changes(s, 1 + prng_below(&random, 400), take_later, &way);
-                go_on(&script, s, &out, (int)prng_below(&random, 3));
+            for (uint64_t piece = prng_below(&l.random, 30); piece > 0; piece--) {
+                take_some(&l, take_later, &way);
+                go_on(&l, 3);
             }
-            while (!midway && state_changes(s) > 0)
-                state_take_changes(s, 1 + prng_below(&random, 400), take_later, &way);
+            while (!midway && state_changes(l.state) > 0)
+                take_some(&l, take_later, &way);
             if (!loses) {
-                arrive(&saved, &way);
-                CU_ASSERT_TRUE(is_state(&saved, s));
+                arrive(&l.saved, &way);
+                CU_ASSERT_TRUE(is_state(&l.saved, l.state));
             }
-            go_on(&script, s, &out, (int)prng_below(&random, 5)); /* nobody knows yet */
-            CU_ASSERT_PTR_NULL(state_check(s));
+            go_on(&l, 5); /* nobody knows yet */
+            CU_ASSERT_PTR_NULL(state_check(l.state));
             if (!loses)
-                state_changes_saved(s);
+                state_changes_saved(l.state);
             else
-                CU_ASSERT_TRUE(state_changes_lost(s));
-            CU_ASSERT_PTR_NULL(state_check(s));
+                CU_ASSERT_TRUE(state_changes_lost(l.state));
+            CU_ASSERT_PTR_NULL(state_check(l.state));
             lost += loses;
         }
         buffer_release(&way);
-        forget(&saved);
-        state_output_release(&out);
-        script_release(&script);
-        state_free(s);
+        life_end(&l);
     }
     CU_ASSERT_TRUE(lost > 100);
 }
