@@ -15,6 +15,7 @@ enum {
     PROBE_WINDOW_MS = 30,       /* for the answers to a Probe */
     PATIENCE_DOUBLINGS_MAX = 4, /* of PROBE_WINDOW_MS and ATTEMPT_MS */
     STAGGER_MS = 12,            /* so that those who may stand do not all stand at once */
+    STAGGER_ROUND_TRIPS = 4,    /* or so many times what the answers took, if that is longer */
     PREPARE_RESEND_MS = 20,     /* to those that have not promised */
     ATTEMPT_MS = 400,           /* for phase 1, or between two steps forward in it */
     PROMISE_PAUSE_MS = 120,     /* having promised, how long to leave the field to the other */
@@ -38,8 +39,10 @@ struct election {
     uint32_t answered_mask, happy_mask;
     uint64_t highest_ballot; /* that anybody reported */
     int64_t probe_until_ns;
-    int64_t stand_at_ns; /* not before */
-    uint32_t patience;   /* attempts since the last that found a quorum, bounded */
+    int64_t asked_ns, answered_ns; /* the Probe under way, and its last answer */
+    int64_t stand_at_ns;           /* not before */
+    bool spread;                   /* stand_at_ns bears in mind what the answers took */
+    uint32_t patience;             /* attempts since the last that found a quorum, bounded */
 };
 
 struct paxos {

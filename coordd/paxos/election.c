@@ -49,6 +49,8 @@ static void ask(struct paxos *p, struct paxos_effects *out)
     e->number++;
     e->answered_mask = 1u << p->membership.self;
     e->happy_mask = 0;
+    e->asked_ns = e->answered_ns = p->now_ns;
+    e->spread = false;
     e->probe_until_ns = p->now_ns + election_patience_ns(p, PROBE_WINDOW_MS);
     e->stand_at_ns = ns_max(p->now_ns, p->acceptor.grant_until_ns) +
                      (int64_t)prng_below(&p->prng, (uint64_t)ms_to_ns(STAGGER_MS)) +
@@ -69,6 +71,21 @@ static uint32_t expected(const struct paxos *p)
     return mask;
 }
 
+/* Two that stand within a one-way delay of each other both come to nothing. Where
+ * the answers took long, draw anew from a span that is long beside that delay: all
+ * asked at the same time because all had left the field to the same one. */
+static void spread_out(struct paxos *p)
+{
+    struct election *e = &p->election;
+    int64_t span_ns = (e->answered_ns - e->asked_ns) * STAGGER_ROUND_TRIPS;
+
+    if (!e->spread && span_ns > ms_to_ns(STAGGER_MS))
+        e->stand_at_ns = ns_max(p->now_ns, p->acceptor.grant_until_ns) +
+                         (int64_t)prng_below(&p->prng, (uint64_t)span_ns) +
+                         (p->low ? ms_to_ns(LOW_STAND_MS) : 0);
+    e->spread = true;
+}
+
 static void judge(struct paxos *p, struct paxos_effects *out)
 {
     struct election *e = &p->election;
@@ -87,18 +104,26 @@ static void judge(struct paxos *p, struct paxos_effects *out)
     }
     if (!all && p->now_ns < e->probe_until_ns)
         return;
+    spread_out(p);
     if (!acceptor_free(&p->acceptor, p->now_ns) || p->now_ns < e->stand_at_ns)
         return; /* what we granted has to run out first; judged again then */
     e->probing = false;
     proposer_stand(p, out);
 }
 
+/* One whose storage has not yet taken its last promise could not stand: it would only
+ * raise the ballot that the others have to get over. */
+static bool can_stand(const struct paxos *p)
+{
+    return !p->stopped && !p->acceptor.full && !p->lost && acceptor_promise_durable(&p->acceptor);
+}
+
 void election_tick(struct paxos *p, struct paxos_effects *out)
 {
     struct election *e = &p->election;
 
-    if (p->stopped || p->acceptor.full || p->lost || p->now_ns < p->acceptor.wait_until_ns ||
-        p->now_ns < e->happy_until_ns || p->now_ns < e->pause_until_ns) {
+    if (!can_stand(p) || p->now_ns < p->acceptor.wait_until_ns || p->now_ns < e->happy_until_ns ||
+        p->now_ns < e->pause_until_ns) {
         e->probing = false;
         return;
     }
@@ -111,7 +136,7 @@ int64_t election_wake_at(const struct paxos *p)
 {
     const struct election *e = &p->election;
 
-    if (p->stopped || p->acceptor.full || p->lost)
+    if (!can_stand(p))
         return NEVER_NS;
     if (e->probing) {
         int64_t stand_at_ns = ns_max(e->stand_at_ns, p->acceptor.grant_until_ns);
@@ -145,5 +170,6 @@ void election_on_probed(struct paxos *p, uint32_t from, const struct message *m,
     e->answered_mask |= 1u << from;
     if (m->happy)
         e->happy_mask |= 1u << from;
+    e->answered_ns = p->now_ns;
     election_tick(p, out);
 }

@@ -42,7 +42,11 @@ static bool refuses(struct paxos *p, uint32_t from, uint64_t ballot, struct paxo
     int64_t lease_until = paxos_lease_until(p);
 
     if (ballot < p->acceptor.promised) {
-        follower_refuse(p, from, false, out);
+        /* Our own ballot, which no one has heard of before it is durable, is no reason
+         * for a leader to go: with a disk that stands still it never will be. */
+        if (ballot_member(p->acceptor.promised) != p->config.self ||
+            acceptor_promise_durable(&p->acceptor))
+            follower_refuse(p, from, false, out);
         return true;
     }
     if (ballot == p->acceptor.promised)

@@ -92,6 +92,7 @@ static void carry_out(struct cluster *c, int i, struct paxos_effects *out)
             CHECK(c->letters_count < CLUSTER_QUEUE_MAX);
             l->from = i;
             l->to = to;
+            l->due_ns = c->now_ns + c->delay_ms * NS_PER_MS;
             l->message = *sent;
             l->message.entries = NULL;
             l->message.entries_count = 0;
@@ -275,7 +276,7 @@ static void deliver_all(struct cluster *c)
         bool cut = (c->machines[l->from].cut_mask >> l->to & 1) != 0 ||
                    (c->machines[l->to].cut_mask >> l->from & 1) != 0;
 
-        if (c->machines[l->to].paused) {
+        if (c->machines[l->to].paused || c->now_ns < l->due_ns) {
             CHECK(c->letters_count < CLUSTER_QUEUE_MAX);
             c->letters[c->letters_count++] = *l;
             continue;

@@ -10,6 +10,7 @@ enum { CLUSTER_MAX = 5, CLUSTER_QUEUE_MAX = 4096, CLUSTER_TAKEN_MAX = 256 };
 
 struct letter {
     int from, to;
+    int64_t due_ns;
     struct message message;
 };
 
@@ -39,6 +40,7 @@ struct cluster {
     struct machine machines[CLUSTER_MAX];
     struct letter letters[CLUSTER_QUEUE_MAX];
     int letters_count;
+    int delay_ms; /* of each letter, beyond the step of 1 ms that it takes anyway */
     bool (*intercept)(struct cluster *c, struct letter *l); /* true: the letter is lost */
 };
 
