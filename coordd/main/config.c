@@ -224,6 +224,12 @@ enum err config_serve(int argc, char **argv, struct serve_config *ret, char *why
         (void)snprintf(why, SETTINGS_WHY_BYTES, "listen: wanted host:port, not '%.64s'", c.listen);
         return ERR_INVALID;
     }
+    if (heartbeat_ms != 0 && lease_ms != 0 && heartbeat_ms >= lease_ms) {
+        (void)snprintf(why, SETTINGS_WHY_BYTES,
+                       "heartbeat_ms: wanted less than lease_ms, %" PRIu64 ", not %" PRIu64,
+                       lease_ms, heartbeat_ms);
+        return ERR_INVALID;
+    }
     c.id = (uint32_t)id;
     c.lease_ms = (uint32_t)lease_ms;
     c.heartbeat_ms = (uint32_t)heartbeat_ms;

@@ -38,7 +38,8 @@ static const char usage[] =
     "\n"
     "coordd dev --dir DIR --port PORT\n"
     "    a whole cell on this machine for trying things out: members in DIR/1, DIR/2,\n"
-    "    ... on PORT, PORT+1, ...; runs until SIGTERM or Ctrl-C\n"
+    "    ... on PORT, PORT+1, ...; runs until SIGTERM or Ctrl-C. What member N has to say\n"
+    "    is in DIR/N/log\n"
     "    --members N          how many, 5 if not given\n"
     "\n"
     "coordd version\n"
@@ -91,6 +92,11 @@ int coordd_main(int argc, char **argv, const struct store_options *storage)
         return run_serve(argc - 2, argv + 2, storage);
     if (strcmp(command, "dev") == 0)
         return run_dev(argc - 2, argv + 2, storage);
+    if (argc > 2 && strcmp(command, "help") != 0) {
+        char why[SETTINGS_WHY_BYTES];
+        (void)snprintf(why, sizeof why, "unexpected argument '%.64s'", argv[2]);
+        return wrong_usage(why);
+    }
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         (void)printf("coordd %s\n", COORD_VERSION);
         return COORDD_EXIT_OK;
@@ -98,6 +104,11 @@ int coordd_main(int argc, char **argv, const struct store_options *storage)
     if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0) {
         (void)fputs(usage, stdout);
         return COORDD_EXIT_OK;
+    }
+    if (command[0] != '\0') {
+        char why[SETTINGS_WHY_BYTES];
+        (void)snprintf(why, sizeof why, "there is no command '%.64s'", command);
+        return wrong_usage(why);
     }
     (void)fputs(usage, stderr);
     return COORDD_EXIT_USAGE;

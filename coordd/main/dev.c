@@ -69,6 +69,9 @@ static void say_plan(const struct dev_cell *c)
     say("endpoints: ");
     for (uint32_t i = 0; i < c->members_count; i++)
         say("%s%s", i == 0 ? "" : ",", c->members[i].address);
+    say("\nlogs: %s/log", c->members[0].dir);
+    if (c->members_count > 1)
+        say(" to %s/log", c->members[c->members_count - 1].dir);
     say("\n");
     for (uint32_t i = 0; i < c->members_count; i++) {
         const struct dev_member *m = &c->members[i];

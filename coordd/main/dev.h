@@ -3,6 +3,7 @@
  * On stdout, each line flushed at once:
  *
  *   endpoints: 127.0.0.1:7400,127.0.0.1:7401,...
+ *   logs: DIR/1/log to DIR/5/log
  *   member 1 at 127.0.0.1:7400, pid 4242, start it again: coordd serve --dir DIR/1
  *   ...
  *   ready

@@ -9,11 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libcoord/base/check.h"
+
 enum {
     KEY_BYTES_MAX = 64,
     LINE_BYTES_MAX = SETTING_TEXT_BYTES_MAX + 256,
     NUMBER_DIGITS_MAX = 19, /* what surely fits into 64 bits */
+    SETTINGS_MAX = 64,      /* as many as a mask has bits */
 };
+
+/* Each is given once: of two values one would be dropped without a word. */
+static bool is_first(const struct setting *settings, const struct setting *s, uint64_t *given)
+{
+    uint64_t bit = UINT64_C(1) << (s - settings);
+    bool first = (*given & bit) == 0;
+    *given |= bit;
+    return first;
+}
 
 /* Keys are written with underscores or dashes. */
 static const struct setting *find(const struct setting *settings, size_t count, const char *key)
@@ -35,6 +47,10 @@ static const struct setting *find(const struct setting *settings, size_t count, 
 static enum err take(const struct setting *s, const char *where, const char *key, const char *value,
                      char *why)
 {
+    if (value[0] == '\0') {
+        (void)snprintf(why, SETTINGS_WHY_BYTES, "%s%s: a value is missing", where, key);
+        return ERR_INVALID;
+    }
     if (s->kind == SETTING_TEXT) {
         if (strlen(value) >= SETTING_TEXT_BYTES_MAX) {
             (void)snprintf(why, SETTINGS_WHY_BYTES, "%s%s: too long", where, key);
@@ -61,6 +77,8 @@ static enum err take(const struct setting *s, const char *where, const char *key
 enum err settings_take_arguments(const struct setting *settings, size_t count, int argc,
                                  char **argv, char *why)
 {
+    uint64_t given = 0;
+    CHECK(count <= SETTINGS_MAX);
     for (int i = 0; i < argc; i++) {
         char key[KEY_BYTES_MAX];
         const char *argument = argv[i];
@@ -80,7 +98,12 @@ enum err settings_take_arguments(const struct setting *settings, size_t count, i
             (void)snprintf(why, SETTINGS_WHY_BYTES, "unknown option %.64s", argument);
             return ERR_INVALID;
         }
-        if (equals == NULL && ++i == argc) {
+        if (!is_first(settings, s, &given)) {
+            (void)snprintf(why, SETTINGS_WHY_BYTES, "--%s is given twice", key);
+            return ERR_INVALID;
+        }
+        /* What looks like an option is one: a value like that is written behind a "=". */
+        if (equals == NULL && (++i == argc || strncmp(argv[i], "--", 2) == 0)) {
             (void)snprintf(why, SETTINGS_WHY_BYTES, "%s: a value is missing", argument);
             return ERR_INVALID;
         }
@@ -103,7 +126,7 @@ static char *trim(char *text)
 }
 
 static enum err take_line(const struct setting *settings, size_t count, const char *path,
-                          unsigned number, char *line, char *why)
+                          unsigned number, char *line, uint64_t *given, char *why)
 {
     char *text = trim(line);
     if (*text == '\0' || *text == '#')
@@ -121,6 +144,10 @@ static enum err take_line(const struct setting *settings, size_t count, const ch
                        s == NULL ? "unknown key" : "not a key for a file:", key);
         return ERR_INVALID;
     }
+    if (!is_first(settings, s, given)) {
+        (void)snprintf(why, SETTINGS_WHY_BYTES, "%s:%u: %s is given twice", path, number, key);
+        return ERR_INVALID;
+    }
     char where[SETTINGS_WHY_BYTES / 2];
     (void)snprintf(where, sizeof where, "%s:%u: ", path, number);
     return take(s, where, key, value, why);
@@ -135,6 +162,7 @@ enum err settings_take_file(const struct setting *settings, size_t count, const 
         return errno == ENOENT ? ERR_NO_NODE : ERR_INVALID;
     }
     char line[LINE_BYTES_MAX];
+    uint64_t given = 0;
     enum err result = ERR_OK;
     for (unsigned number = 1; result == ERR_OK && fgets(line, sizeof line, file) != NULL;
          number++) {
@@ -142,7 +170,7 @@ enum err settings_take_file(const struct setting *settings, size_t count, const 
             (void)snprintf(why, SETTINGS_WHY_BYTES, "%s:%u: line too long", path, number);
             result = ERR_INVALID;
         } else {
-            result = take_line(settings, count, path, number, line, why);
+            result = take_line(settings, count, path, number, line, &given, why);
         }
     }
     if (result == ERR_OK && ferror(file)) {

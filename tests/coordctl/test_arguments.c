@@ -287,6 +287,35 @@ static void test_arguments__the_table_of_commands_is_whole(void)
     CU_ASSERT_PTR_NULL(command_find(2, (char *[]){session, nonsense, NULL}, &words));
 }
 
+static void test_arguments__a_command_is_guessed_from_a_slip(void)
+{
+    static const struct {
+        const char *word, *meant; /* NULL: nobody knows */
+    } slips[] = {
+        {"lok", "lock"},
+        {"staus", "status"},
+        {"stauts", "status"},
+        {"gte", "get"},
+        {"resing", "resign"},
+        {"lss", "ls"},
+        {"stepdown", "step-down"},
+        {"session-ls", "session ls"},
+        {"x", NULL},
+        {"nonsense", NULL},
+        {"", NULL},
+        {"a-word-that-is-longer-than-any-command-there-is", NULL},
+    };
+    for (size_t i = 0; i < sizeof(slips) / sizeof(slips[0]); i++) {
+        const char *nearest = command_nearest(slips[i].word);
+        bool is_right = slips[i].meant == NULL
+                            ? nearest == NULL
+                            : nearest != NULL && strcmp(nearest, slips[i].meant) == 0;
+        CU_ASSERT_TRUE(is_right);
+        if (!is_right)
+            fprintf(stderr, "  '%s': %s\n", slips[i].word, nearest != NULL ? nearest : "none");
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -300,6 +329,7 @@ int main(int argc, char **argv)
         TEST(test_arguments__what_is_wrong_is_named),
         TEST(test_arguments__each_command_takes_its_own),
         TEST(test_arguments__the_table_of_commands_is_whole),
+        TEST(test_arguments__a_command_is_guessed_from_a_slip),
     };
     return run_suite("arguments", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

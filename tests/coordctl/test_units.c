@@ -120,6 +120,18 @@ static void test_units__base64_pads(void)
     }
 }
 
+static void test_units__distance_counts_slips(void)
+{
+    CU_ASSERT_EQUAL(units_distance("lock", "lock"), 0);
+    CU_ASSERT_EQUAL(units_distance("lok", "lock"), 1);
+    CU_ASSERT_EQUAL(units_distance("lockk", "lock"), 1);
+    CU_ASSERT_EQUAL(units_distance("luck", "lock"), 1);
+    CU_ASSERT_EQUAL(units_distance("olck", "lock"), 1);
+    CU_ASSERT_EQUAL(units_distance("", "lock"), 4);
+    CU_ASSERT_EQUAL(units_distance("tree", "lock"), 4);
+    CU_ASSERT_EQUAL(units_distance("lock", "123456789012345678901234567890123"), SIZE_MAX);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -131,6 +143,7 @@ int main(int argc, char **argv)
         TEST(test_units__text_is_utf8_without_a_nul),
         TEST(test_units__columns_count_characters),
         TEST(test_units__base64_pads),
+        TEST(test_units__distance_counts_slips),
     };
     return run_suite("units", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

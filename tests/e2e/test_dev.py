@@ -55,6 +55,11 @@ class Dev(unittest.TestCase):
         endpoints = next(l for l in running.lines() if l.startswith("endpoints: "))
         self.assertEqual(endpoints.split(": ")[1].replace(" ", ""),
                          ",".join(f"127.0.0.1:{self.port + i}" for i in range(5)))
+        logs = next(l for l in running.lines() if l.startswith("logs: "))
+        self.assertEqual(logs, f"logs: {os.path.realpath(self.top)}/d/1/log to "
+                               f"{os.path.realpath(self.top)}/d/5/log")
+        with open(logs.split()[1], encoding="utf-8") as log:
+            self.assertIn(" started ", log.read())
         pids = self.pids()
         self.assertEqual(sorted(pids), [1, 2, 3, 4, 5])
         for pid in pids.values():
@@ -129,9 +134,19 @@ class Dev(unittest.TestCase):
         used = cell.run([cell.COORDD, "dev", "--dir", self.top + "/d", "--port",
                          str(cell.free_ports(5))], 30)
         self.assertNotEqual(used.returncode, 0)
-        for arguments in ([], ["--dir", self.top + "/f"], ["--dir", self.top + "/f", "--port", "x"],
-                          ["--dir", self.top + "/f", "--port", "65533"]):
-            self.assertEqual(cell.run([cell.COORDD, "dev", *arguments]).returncode, 2)
+        directory = self.top + "/f"
+        for named, arguments in (("--dir", []), ("--dir", ["--dir", "--port", "7400"]),
+                                 ("--port", ["--dir", directory]),
+                                 ("--port", ["--dir", directory, "--port"]),
+                                 ("--port", ["--port", "--dir", directory]),
+                                 ("--port", ["--dir", directory, "--port", "x"]),
+                                 ("--port", ["--dir", directory, "--port", "65533"]),
+                                 ("--port", ["--dir", directory, "--port", "7", "--port", "8"]),
+                                 ("--members", ["--dir", directory, "--port", "7", "--members", "0"])):
+            done = cell.run([cell.COORDD, "dev", *arguments])
+            self.assertEqual(done.returncode, 2)
+            self.assertTrue(done.stderr.startswith(f"coordd: {named}"), done.stderr)
+        self.assertFalse(os.path.exists(directory))
         self.assertEqual(len(self.pids()), 5)
 
 

@@ -43,7 +43,8 @@ class ShellNodes(unittest.TestCase):
         largest = "x" * (256 * 1024)
         self.cell.ok("put", "/large", "-", input=largest)
         self.assertEqual(self.cell.ok("get", "/large", "-o", "raw"), largest)
-        self.refused("put", "/large", "-", input=largest + "x")
+        self.assertIn("/large: too large (the content has 262145 bytes, and a cell takes 262144)",
+                      self.refused("put", "/large", "-", input=largest + "x"))
         self.refused("put", "/large", "-", input="x" * (2 * 1024 * 1024))
         self.assertEqual(self.cell.json("stat", "/large")["content_bytes"], 256 * 1024)
 
@@ -203,6 +204,11 @@ class ShellNodes(unittest.TestCase):
                           ["--endpoints", "nowhere", "status"], ["status", "-o", "xml"]):
             with self.subTest(arguments):
                 self.assertEqual(self.cell.ctl(*arguments).returncode, 2)
+        for word, said in (("lok", "; did you mean 'lock'?"), ("nonsense", "")):
+            self.assertEqual(self.cell.ctl(word).stderr, f"coordctl: there is no command '{word}'"
+                             f"{said}; 'coordctl --help' tells more\n")
+        self.assertIn("--endpoints 'nowhere': an endpoint has no port",
+                      self.cell.ctl("--endpoints", "nowhere", "status").stderr)
         done = cell.run([cell.COORDCTL, "status"], env={"PATH": "/usr/bin:/bin"})
         self.assertEqual(done.returncode, 2)
         self.assertIn("COORD_ENDPOINTS", done.stderr)
@@ -219,6 +225,8 @@ class ShellNodes(unittest.TestCase):
 
     def test_what_is_wrong_is_said_once_and_in_the_words_of_the_command(self):
         self.cell.ok("mkdir", "-p", "/words/a")
+        generation = self.cell.json("stat", "/words")["content_generation"]
+        below = self.cell.json("stat", "/words/a")["content_generation"]
         for arguments, said in (
                 (["get", "/words/none"], "/words/none: no such node"),
                 (["put", "/words/b/c", "x"], "/words/b/c: no such node (no such parent)"),
@@ -227,7 +235,9 @@ class ShellNodes(unittest.TestCase):
                 (["get", "words"], "words: invalid argument (does not begin with /)"),
                 (["get", ""], "invalid argument (path: does not begin with /)"),
                 (["put", "/words", "x", "--if-gen", "1"],
-                 "/words: generation is not the expected one (--if-gen: is another)"),
+                 f"/words: generation is not the expected one (it is {generation} now)"),
+                (["rm", "/words/a", "--if-gen", str(2 ** 63)],
+                 f"/words/a: generation is not the expected one (it is {below} now)"),
                 (["watch", "/words", "--from", "9999999"],
                  "/words: invalid argument (--from: is still to come)"),
                 (["step-down", "--to", "9"],
@@ -261,6 +271,7 @@ class ShellNodes(unittest.TestCase):
             self.assertRegex(done.stdout, rf"(?m)^Example:\n  coordctl {name}")
             self.assertEqual(done.stderr, "")
             self.assertEqual(cell.run([cell.COORDCTL, "help", *name.split()]).stdout, done.stdout)
+        self.assertEqual(cell.run([cell.COORDCTL, "help"]).stdout, overview.stdout)
         done = cell.run([cell.COORDCTL, "session", "--help"])
         self.assertEqual((done.returncode, done.stdout.count("Usage: coordctl session ")), (0, 2))
 

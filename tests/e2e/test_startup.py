@@ -140,12 +140,17 @@ class Startup(unittest.TestCase):
 
     def test_bad_options(self):
         for arguments in (["--nonsense"], ["--lease-ms", "x"], ["--lease-ms", "0"], ["extra"],
-                          ["--config", "/none"], ["--id", "70000"], ["--cell", "xyz"]):
+                          ["--config", "/none"], ["--id", "70000"], ["--cell", "xyz"],
+                          ["--cell", ""], ["--id", "1", "--id", "2"],
+                          ["--lease-ms", "100", "--heartbeat-ms", "100"]):
             with self.subTest(arguments):
                 self.fails(USAGE, *arguments)
         self.assertEqual(cell.run([cell.COORDD, "serve"]).returncode, USAGE)
         self.assertEqual(cell.run([cell.COORDD]).returncode, USAGE)
-        self.assertEqual(cell.run([cell.COORDD, "nonsense"]).returncode, USAGE)
+        for arguments in (["nonsense"], ["version", "nonsense"]):
+            done = cell.run([cell.COORDD, *arguments])
+            self.assertEqual(done.returncode, USAGE)
+            self.assertIn("'nonsense'", done.stderr)
         for arguments in (["--id", "9"], ["--cell", "12"], ["--members", "1=nowhere"],
                           ["--members", "1=a:1,1=b:2"], ["--id", "0"]):
             given = {"--dir": self.cell.top + "/x", "--id": "1", "--cell": OTHER_CELL,

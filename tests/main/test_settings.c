@@ -78,7 +78,12 @@ static void test_settings__wrong_options_are_named(void)
     expect_words_refused("--count 501", "--count: wanted a number");
     expect_words_refused("--count -6", "--count: wanted a number");
     expect_words_refused("--count 6x", "--count: wanted a number");
-    expect_words_refused("--count=", "--count: wanted a number");
+    expect_words_refused("--count=", "--count: a value is missing");
+    expect_words_refused("--listen-on=", "--listen-on: a value is missing");
+    expect_words_refused("--listen-on --count 7", "--listen-on: a value is missing");
+    expect_words_refused("--count --listen-on", "--count: a value is missing");
+    expect_words_refused("--count 7 --count=8", "--count is given twice");
+    expect_words_refused("--listen_on a --listen-on b", "--listen-on is given twice");
     expect_words_refused("--count 99999999999999999999999", "--count: wanted a number");
 }
 
@@ -105,6 +110,8 @@ static void test_settings__wrong_lines_are_named_with_their_number(void)
     expect_file_refused("count = 3\n", ":1: count: wanted a number from 5 to 500, not '3'");
     expect_file_refused("config = x\n", ":1: not a key for a file: 'config'");
     expect_file_refused(" = x\n", ":1: unknown key ''");
+    expect_file_refused("count = 7\n\ncount = 7\n", ":3: count is given twice");
+    expect_file_refused("listen_on =\n", ":1: listen_on: a value is missing");
     static char large[3 * SETTING_TEXT_BYTES_MAX];
     memset(large, 'a', sizeof large - 1);
     expect_file_refused(large, ":1: line too long");

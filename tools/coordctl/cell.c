@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "tools/coordctl/cell.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 enum { CLOSE_MS_MAX = 2000 };
 
 /* So long we ask each server how it is, when the cell gave no answer. */
-enum { LOOK_MS_MAX = 500 };
+enum { LOOK_MS_MAX = 500, DETAIL_BYTES = 256 };
 
 void cell_init(struct cell *cell, const struct arguments *a)
 {
@@ -135,6 +136,18 @@ int cell_refused_with(const struct cell *cell, const char *subject, coord_error 
 int cell_refused(const struct cell *cell, const char *subject, coord_error error)
 {
     return cell_refused_with(cell, subject, error, coord_error_detail());
+}
+
+int cell_refused_write(const struct cell *cell, const char *subject, const char *path,
+                       coord_error error)
+{
+    char detail[DETAIL_BYTES];
+    coord_stat stat;
+    snprintf(detail, sizeof(detail), "%s", coord_error_detail());
+    if (error == COORD_ERR_BAD_GENERATION && path != NULL &&
+        coord_stat_get(cell->session, path, cell->deadline_ms, &stat) == COORD_OK)
+        snprintf(detail, sizeof(detail), "it is %" PRIu64 " now", stat.content_generation);
+    return cell_refused_with(cell, subject, error, detail);
 }
 
 int cell_need_client_within(struct cell *cell, int64_t connect_ms)

@@ -38,6 +38,10 @@ int cell_refused(const struct cell *cell, const char *subject, coord_error error
 /* The same, with the detail that the library gave to another thread. */
 int cell_refused_with(const struct cell *cell, const char *subject, coord_error error,
                       const char *detail);
+/* The same, of a write at `path` that may have missed the present generation, which is told
+ * then. */
+int cell_refused_write(const struct cell *cell, const char *subject, const char *path,
+                       coord_error error);
 /* The same without saying it. */
 int cell_exit_code(coord_error error);
 

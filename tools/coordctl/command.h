@@ -32,6 +32,8 @@ extern const struct command commands[]; /* the last has no name */
 
 /* The command that these words begin with, or NULL; how many of them name it. */
 const struct command *command_find(int argc, char **argv, int *ret_words);
+/* The name that was likely meant, or NULL. */
+const char *command_nearest(const char *word);
 
 int node_get(struct cell *cell, const struct arguments *a);
 int node_stat(struct cell *cell, const struct arguments *a);

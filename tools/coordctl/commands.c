@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tools/coordctl/command.h"
+#include "tools/coordctl/units.h"
 
 #define READS_LATE                                                             \
     "With --stale any one server answers, without asking the others: what it " \
@@ -231,4 +232,19 @@ const struct command *command_find(int argc, char **argv, int *ret_words)
         }
     }
     return NULL;
+}
+
+const char *command_nearest(const char *word)
+{
+    const char *nearest = NULL;
+    /* One slip in a short word, two in a longer one. */
+    size_t least = strlen(word) < 4 ? 2 : 3;
+    for (const struct command *c = commands; c->name != NULL; c++) {
+        size_t distance = units_distance(word, c->name);
+        if (distance < least) {
+            least = distance;
+            nearest = c->name;
+        }
+    }
+    return nearest;
 }

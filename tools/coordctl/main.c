@@ -25,7 +25,7 @@ static void print_overview(FILE *out)
           "(status),\n"
           "75 lock not acquired, 76 lock or leadership lost; otherwise the code of the command "
           "that was run.\n"
-          "'coordctl COMMAND --help' tells more.\n",
+          "'coordctl help COMMAND' tells more.\n",
           out);
 }
 
@@ -79,19 +79,27 @@ static int no_command(const char *word, bool help)
     char why[ARGUMENTS_WHY_BYTES];
     if (print_group(word, help ? stdout : stderr))
         return help ? EXIT_DONE : EXIT_USAGE;
-    snprintf(why, sizeof(why), "there is no command '%.64s'", word);
+    const char *nearest = command_nearest(word);
+    snprintf(why, sizeof(why), "there is no command '%.64s'%s%s%s", word,
+             nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+             nearest != NULL ? "'?" : "");
     return usage(NULL, why);
 }
 
 static int run(const struct command *c, struct arguments *a)
 {
-    if (a->endpoints == NULL)
+    bool is_given = a->endpoints != NULL;
+    if (!is_given)
         a->endpoints = getenv("COORD_ENDPOINTS");
     if (a->endpoints == NULL || a->endpoints[0] == '\0')
         return usage(c, "where is the cell? Give --endpoints or set COORD_ENDPOINTS");
     const char *wrong = units_check_endpoints(a->endpoints);
-    if (wrong != NULL)
-        return usage(c, wrong);
+    if (wrong != NULL) {
+        char why[ARGUMENTS_WHY_BYTES];
+        snprintf(why, sizeof(why), "%s '%.128s': %s", is_given ? "--endpoints" : "COORD_ENDPOINTS",
+                 a->endpoints, wrong);
+        return usage(c, why);
+    }
 
     if (c->holds)
         signals_hold();
@@ -125,8 +133,11 @@ int main(int argc, char **argv)
         print_overview(a.help ? stdout : stderr);
         return a.help ? EXIT_DONE : EXIT_USAGE;
     }
-    if (strcmp(argv[at], "help") == 0 && at + 1 < argc) {
-        at++;
+    if (strcmp(argv[at], "help") == 0) {
+        if (++at == argc) {
+            print_overview(stdout);
+            return EXIT_DONE;
+        }
         a.help = true;
     }
     int words;

@@ -9,7 +9,11 @@
 #include "tools/coordctl/signals.h"
 
 /* More than any cell allows, so that a longer input is not read to its end. */
-enum { CONTENT_BYTES_MAX = 1024 * 1024, READ_BYTES = 64 * 1024 };
+enum {
+    CONTENT_BYTES_TAKEN = 256 * 1024, /* by a cell, as servers are built */
+    CONTENT_BYTES_MAX = 1024 * 1024,  /* by any; what is longer is not even read */
+    READ_BYTES = 64 * 1024,
+};
 
 /* All of standard input, to be freed; NULL and a message if it cannot be had. */
 static char *read_input(size_t *ret_length)
@@ -21,7 +25,8 @@ static char *read_input(size_t *ret_length)
         size_t got = fread(content + length, 1, READ_BYTES, stdin);
         length += got;
         if (length > CONTENT_BYTES_MAX) {
-            fprintf(stderr, "coordctl: standard input: more than %d bytes\n", CONTENT_BYTES_MAX);
+            fprintf(stderr, "coordctl: standard input: more than %d bytes, and a cell takes %d\n",
+                    CONTENT_BYTES_MAX, CONTENT_BYTES_TAKEN);
             break;
         }
         if (got > 0)
@@ -46,6 +51,16 @@ static char *content_of(const struct arguments *a, const char *otherwise, size_t
         return read_input(ret_length);
     *ret_length = strlen(text);
     return memory_join(text, "", "");
+}
+
+static int refused(const struct cell *cell, const char *path, size_t length, coord_error error)
+{
+    char detail[96];
+    if (error != COORD_ERR_TOO_LARGE || length <= CONTENT_BYTES_TAKEN)
+        return cell_refused_write(cell, path, path, error);
+    snprintf(detail, sizeof(detail), "the content has %zu bytes, and a cell takes %d", length,
+             CONTENT_BYTES_TAKEN);
+    return cell_refused_with(cell, path, error, detail);
 }
 
 static void report(const struct arguments *a, const char *path, const coord_stat *stat)
@@ -87,7 +102,7 @@ int node_put(struct cell *cell, const struct arguments *a)
         if (error == COORD_OK)
             report(a, path, &stat);
         else
-            code = cell_refused(cell, path, error);
+            code = refused(cell, path, length, error);
     }
     free(content);
     return code;
@@ -139,7 +154,7 @@ int node_create(struct cell *cell, const struct arguments *a)
         const char *path = made != NULL ? made : a->operands[0];
         if (error == COORD_OK)
             report(a, path, &stat);
-        code = error == COORD_OK ? EXIT_DONE : cell_refused(cell, path, error);
+        code = error == COORD_OK ? EXIT_DONE : refused(cell, path, length, error);
         if (error == COORD_OK && a->ephemeral)
             code = stay(cell, path);
         coord_free(made);
@@ -216,7 +231,7 @@ static int remove_all(struct removal *r)
             free(path);
         }
         if (error != COORD_OK)
-            return cell_refused(r->cell, path, error);
+            return cell_refused_write(r->cell, path, path, error);
     }
     return EXIT_DONE;
 }

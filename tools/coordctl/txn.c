@@ -87,7 +87,7 @@ static int refused_at(const struct cell *cell, const char *name, const struct tx
     snprintf(line, sizeof(line), ":%" PRIu32 ": ", p->line);
     char *place = memory_join(name, line, txn_verb_words(p->verb));
     char *subject = memory_join(place, " ", p->path != NULL ? p->path : p->sequencer);
-    int code = cell_refused(cell, subject, error);
+    int code = cell_refused_write(cell, subject, p->path, error);
     free(subject);
     free(place);
     return code;

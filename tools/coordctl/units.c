@@ -175,3 +175,30 @@ char *units_base64(const void *data, size_t length)
     *out = '\0';
     return text;
 }
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+enum { WORD_BYTES_MAX = 32 };
+
+size_t units_distance(const char *a, const char *b)
+{
+    /* of[i][j]: between the first i letters of a and the first j of b */
+    size_t of[WORD_BYTES_MAX + 1][WORD_BYTES_MAX + 1], a_length = strlen(a), b_length = strlen(b);
+    if (a_length > WORD_BYTES_MAX || b_length > WORD_BYTES_MAX)
+        return SIZE_MAX;
+    for (size_t i = 0; i <= a_length; i++) {
+        for (size_t j = 0; j <= b_length; j++) {
+            of[i][j] = i + j;
+            if (i == 0 || j == 0)
+                continue;
+            bool same = a[i - 1] == b[j - 1];
+            of[i][j] = smaller(smaller(of[i - 1][j], of[i][j - 1]) + 1, of[i - 1][j - 1] + !same);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                of[i][j] = smaller(of[i][j], of[i - 2][j - 2] + 1);
+        }
+    }
+    return of[a_length][b_length];
+}

@@ -31,6 +31,10 @@ bool units_is_text(const void *data, size_t length);
 /* The columns that a UTF-8 text takes on a terminal, one for each code point. */
 size_t units_columns(const char *text);
 
+/* How many letters must be put, removed, replaced or swapped with the next to make the one
+ * word of the other; much, if one is longer than any command. */
+size_t units_distance(const char *a, const char *b);
+
 /* Base64 with padding, NUL-terminated, to be freed. */
 char *units_base64(const void *data, size_t length);
 
