@@ -105,9 +105,8 @@ static bool has_persist(const struct effects *effects)
 
 static void write_link(const struct replica_event *event)
 {
-    static const char *const states[] = {[REPLICA_LINK_UP] = "up",
-                                         [REPLICA_LINK_DOWN] = "down",
-                                         [REPLICA_LINK_REFUSED] = "not-listening"};
+    static const char *const states[] = {
+        [REPLICA_LINK_UP] = "up", [REPLICA_LINK_DOWN] = "down", [REPLICA_LINK_REFUSED] = "refused"};
     LOG_INFO("link", log_number("peer", event->peer), log_text("state", states[event->link]));
 }
 

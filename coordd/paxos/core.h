@@ -27,6 +27,10 @@ enum {
     LOW_YIELD_AGAIN_MS = 60 * 1000,  /* between two times */
     LOG_KEEP_ENTRIES_DEFAULT = 1024, /* applied entries kept in memory for those who lag */
     LOG_KEEP_BYTES = 4 * 1024 * 1024,
+    /* Without a state nothing can be applied, or cut: so much is taken all the same, in
+     * memory and on disk (docs/protocol.md). From a half on it says that it is short of space. */
+    LOG_UNAPPLIED_ENTRIES_DEFAULT = 100 * 1000,
+    LOG_UNAPPLIED_BYTES_MAX = 64 * 1024 * 1024,
     READ_BYTES_MAX = 1024 * 1024, /* of one read from the storage */
 };
 
@@ -56,6 +60,7 @@ struct paxos {
     enum paxos_role role;
     uint32_t leader_id; /* whom it follows or is; 0: unknown */
     bool lost;          /* the state up to the floor: nothing can be applied behind it */
+    bool crowded_told;  /* since then: it was noted that nothing new is taken */
     /* What it accepted up to this slot cannot be read any more. Until it has the state
      * behind it, or a later one, it has no vote: for its vote was counted for values
      * that it cannot report (Alagappan et al. 2018, protocol-aware recovery). */
@@ -85,6 +90,7 @@ struct paxos {
 void become_follower(struct paxos *p, struct paxos_effects *out);
 /* learner.c */
 bool learner_is_mute(const struct paxos *p); /* has no vote: see mute_through */
+bool learner_is_half_crowded(const struct paxos *p);
 void learner_advance(struct paxos *p, uint64_t chosen);
 void learner_trim(struct paxos *p);
 void learner_tell_cut(struct paxos *p, uint32_t to, uint64_t slot, struct paxos_effects *out);

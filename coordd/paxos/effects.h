@@ -36,6 +36,7 @@ enum paxos_note_kind {
     PAXOS_NOTE_ROLE,     /* the role or the leader changed */
     PAXOS_NOTE_STRANGER, /* .member speaks from a directory that the cell does not know */
     PAXOS_NOTE_FULL,     /* no space: this replica takes nothing new until there is */
+    PAXOS_NOTE_CROWDED,  /* without a state: it takes nothing new until it has one */
     PAXOS_NOTE_BEHIND,   /* .member's log begins behind what this replica lacks */
     PAXOS_NOTE_STALLED,  /* a leader stepped down because nothing got chosen */
 };

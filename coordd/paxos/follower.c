@@ -111,12 +111,28 @@ static void send_accepted(struct paxos *p, bool gap, struct paxos_effects *out)
     m->held = acceptor_held_durable(&p->acceptor);
     m->round = p->round;
     m->gap = gap;
-    m->low = p->low || p->acceptor.full;
+    m->low = p->low || p->acceptor.full || learner_is_half_crowded(p);
     m->granted = p->round_healthy && !p->stopped && p->now_ns >= p->acceptor.wait_until_ns &&
                  acceptor_lease_durable(&p->acceptor, p->round_lease_ms);
     if (m->granted)
         p->acceptor.grant_until_ns =
             ns_max(p->acceptor.grant_until_ns, p->now_ns + ms_to_ns(p->round_lease_ms));
+}
+
+/* There is no room for the slot behind `held`: on disk; or among what cannot be applied, if
+ * it would make that longer. */
+static bool has_no_room(const struct paxos *p)
+{
+    const struct acceptor *a = &p->acceptor;
+
+    return a->full || (a->held >= a->log.last && paxos_crowded(p));
+}
+
+static void note_crowded(struct paxos *p, struct paxos_effects *out)
+{
+    if (!p->crowded_told && paxos_crowded(p))
+        paxos_effects_note(out, PAXOS_NOTE_CROWDED, p->config.self);
+    p->crowded_told = paxos_crowded(p);
 }
 
 /* Take the entries that join on. Returns true if they left a gap. */
@@ -125,7 +141,7 @@ static bool take_entries(struct paxos *p, const struct message *m, struct paxos_
     struct acceptor *a = &p->acceptor;
 
     if (m->previous_slot > a->held)
-        return !a->full; /* without space nothing that is sent again could be taken */
+        return !has_no_room(p); /* else nothing that is sent again could be taken */
     for (uint32_t i = 0; i < m->entries_count; i++) {
         const struct log_entry *entry = &m->entries[i];
         const struct log_entry *mine = log_get(&a->log, entry->slot);
@@ -137,7 +153,7 @@ static bool take_entries(struct paxos *p, const struct message *m, struct paxos_
             acceptor_hold(a, entry->slot); /* accepted before a restart */
             continue;
         }
-        if (a->full)
+        if (has_no_room(p))
             break;
         acceptor_accept(a, entry->slot, entry->kind, entry->value, out);
     }
@@ -177,6 +193,7 @@ void follower_on_accept(struct paxos *p, uint32_t from, const struct message *m,
         p->election.patience = 0;
     }
     gap = take_entries(p, m, out);
+    note_crowded(p, out);
     learner_advance(p, m->chosen < p->acceptor.held ? m->chosen : p->acceptor.held);
     /* What was just taken is answered for when it is durable. */
     if (gap || p->acceptor.pending_count == pending_before)

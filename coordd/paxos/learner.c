@@ -119,6 +119,24 @@ bool learner_is_mute(const struct paxos *p)
     return p->acceptor.chosen < p->mute_through;
 }
 
+/* While the state is lost nothing can be dropped of what is accepted: it may be needed, for
+ * this one's vote was counted. So what is taken must have a bound of its own. */
+static bool holds_unapplied(const struct paxos *p, uint64_t entries, uint64_t bytes)
+{
+    return p->lost &&
+           (p->acceptor.log.last - p->applied >= entries || p->acceptor.log.bytes >= bytes);
+}
+
+bool paxos_crowded(const struct paxos *p)
+{
+    return holds_unapplied(p, p->config.log_unapplied_entries, LOG_UNAPPLIED_BYTES_MAX);
+}
+
+bool learner_is_half_crowded(const struct paxos *p)
+{
+    return holds_unapplied(p, p->config.log_unapplied_entries / 2, LOG_UNAPPLIED_BYTES_MAX / 2);
+}
+
 uint64_t paxos_needs(const struct paxos *p)
 {
     if (!p->lost)
@@ -142,7 +160,7 @@ const char *learner_install(struct paxos *p, uint64_t slot, struct slice members
     if (slot > p->acceptor.chosen)
         acceptor_install(&p->acceptor, slot, out);
     p->applied = slot;
-    p->lost = false;
+    p->lost = p->crowded_told = false;
     return NULL;
 }
 

@@ -31,6 +31,8 @@ static const char *config_defaults(struct paxos_config *c)
         c->heartbeat_ms = c->lease_ms / 7 + 1;
     if (c->log_keep_entries == 0)
         c->log_keep_entries = LOG_KEEP_ENTRIES_DEFAULT;
+    if (c->log_unapplied_entries == 0)
+        c->log_unapplied_entries = LOG_UNAPPLIED_ENTRIES_DEFAULT;
     if (c->rate_ppm == 0)
         c->rate_ppm = PAXOS_RATE_PPM_DEFAULT;
     if (c->lease_ms < 20 || c->lease_ms > 60000)

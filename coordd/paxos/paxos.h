@@ -35,6 +35,8 @@ struct paxos_config {
     uint32_t prepare_quorum, accept_quorum;    /* 0: majority */
     uint32_t lease_ms, heartbeat_ms, rate_ppm; /* 0: default */
     uint32_t log_keep_entries;                 /* applied ones kept in memory; 0: default */
+    uint32_t log_unapplied_entries;            /* taken without a state to apply them to, at most;
+                                                  0: default */
     uint64_t seed;
     uint64_t promised;         /* from the storage */
     uint32_t longest_lease_ms; /* from the storage; 0: a directory never used */
@@ -143,6 +145,9 @@ bool paxos_knows(const struct paxos *p, uint32_t member, uint64_t incarnation);
 bool paxos_behind(const struct paxos *p, uint32_t *ret_from);
 /* The log goes on, but the state up to what is applied is lost, or wrong. */
 bool paxos_lost(const struct paxos *p);
+/* Having no state, it holds as much as it keeps of what it cannot apply: it accepts nothing
+ * that is new until it has the state of another. */
+bool paxos_crowded(const struct paxos *p);
 /* Of a leader: no accept quorum is without a full disk. */
 bool paxos_short_of_space(const struct paxos *p);
 /* Of a leader: its own disk has been full for a while, and another should lead. */

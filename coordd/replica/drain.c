@@ -55,6 +55,11 @@ static void put_note(struct replica *r, const struct paxos_note *note)
         replica_note(r, NOTE_WARNING, note->member,
                      "no space on disk: taking nothing new until there is");
         break;
+    case PAXOS_NOTE_CROWDED:
+        replica_note(r, NOTE_WARNING, note->member,
+                     "no more is kept of what cannot be applied: taking nothing new until the "
+                     "state of another member is here");
+        break;
     case PAXOS_NOTE_BEHIND:
         replica_note(r, NOTE_WARNING, note->member,
                      "away for too long: what is missing was cut from the log of the member; its "

@@ -23,6 +23,7 @@ enum err replica_new(const struct replica_config *config, const struct replica_d
                               .heartbeat_ms = config->heartbeat_ms,
                               .rate_ppm = config->rate_ppm,
                               .log_keep_entries = config->log_keep_entries,
+                              .log_unapplied_entries = config->log_unapplied_entries,
                               .seed = config->seed,
                               .promised = durable->promised,
                               .longest_lease_ms = durable->longest_lease_ms,
@@ -140,6 +141,7 @@ void replica_view(const struct replica *r, int64_t now_ns, struct replica_view *
     ret->checkpoint = r->checkpoint.slot;
     ret->floor = paxos_floor(r->paxos);
     ret->lost = paxos_lost(r->paxos);
+    ret->crowded = paxos_crowded(r->paxos);
     ret->revision = state_revision(r->state);
     state_hash(r->state, ret->state_hash);
     ret->serving = r->leading && paxos_lease_valid(r->paxos, now_ns);

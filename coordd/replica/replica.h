@@ -46,6 +46,8 @@ struct replica_config {
      * so that no answer rests on this clock. */
     bool distrusts_clocks;
     uint32_t log_keep_entries; /* applied entries kept in memory for those who lag; 0: default */
+    /* Taken without a state to apply them to, at most; 0: default. */
+    uint32_t log_unapplied_entries;
     /* A checkpoint begins when so many slots, or bytes of values, were applied since
        the last one; the log keeps at least so many slots behind it. 0: default. */
     uint32_t checkpoint_slots;
@@ -108,6 +110,7 @@ struct replica_view {
     uint64_t checkpoint, floor;
     bool lost;              /* its state: it waits for another's */
     bool quarantined;       /* ... for it is not what the majority has */
+    bool crowded;           /* ... and takes nothing new until then */
     bool copied;            /* ... is another's, and says nothing when states are compared */
     uint64_t compared;      /* the last slot behind which it had the majority's state */
     bool serving;           /* leads, barrier applied */

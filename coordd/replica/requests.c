@@ -61,8 +61,9 @@ static void gather(struct replica *r, struct client_stream *s, uint64_t seq,
     }
     if (lacks_space(r, s, command)) {
         streams_answer_status(r, s, seq, false, COORD__V1__STATUS__NO_SPACE,
-                              "the disks of the cell are full; what frees space, unlocks, or opens "
-                              "or ends a session is still taken");
+                              "the disks of the cell are full, or so is the log of members that "
+                              "have no state; what frees space, unlocks, or opens or ends a "
+                              "session is still taken");
         return;
     }
     if (!batch_queue_add(&r->queue, command, origin, &ahead)) {
@@ -231,6 +232,7 @@ static void serve_status(struct replica *r, struct client_stream *s, uint64_t se
     member.state_hash.len = sizeof hash;
     member.leader = view.leader;
     member.compared = view.compared;
+    member.crowded = view.crowded;
     member.version = (char *)(uintptr_t)r->config.version;
     member.sessions_count = state_sessions_count(r->state);
     member.nodes_count = state_nodes_count(r->state);

@@ -66,6 +66,7 @@ static void note_member(struct survey *survey, const Coord__V1__MemberStatus *fr
     m->sessions_count = from->sessions_count;
     m->nodes_count = from->nodes_count;
     m->compared = from->compared;
+    m->crowded = from->crowded;
     if (from->state_hash.len == sizeof m->state_hash / 2)
         hex_encode(from->state_hash.data, from->state_hash.len, m->state_hash);
     if (from->cell.len == CELL_ID_BYTES)

@@ -84,6 +84,19 @@ static void test_standing__who_leads_is_named(void)
     says(&status, "server 3 (c:1) leads, as they say");
 }
 
+static void test_standing__who_takes_nothing_new_is_named(void)
+{
+    coord_member members[5];
+    coord_status status = cell_of(members, 0, false);
+    char text[STANDING_BYTES];
+    standing_crowded(&status, text);
+    CU_ASSERT_STRING_EQUAL(text, "");
+    members[1].crowded = members[3].crowded = true;
+    standing_crowded(&status, text);
+    CU_ASSERT_STRING_EQUAL(text, "server 2, 4 takes nothing new until it has got the state of "
+                                 "another: it holds all of the log that is kept without one");
+}
+
 static void test_standing__long_names_are_cut(void)
 {
     static char address[600];
@@ -104,6 +117,7 @@ int main(int argc, char **argv)
         TEST(test_standing__a_majority_without_a_leader_is_another_matter),
         TEST(test_standing__a_cell_that_is_not_founded_names_whom_it_waits_for),
         TEST(test_standing__who_leads_is_named),
+        TEST(test_standing__who_takes_nothing_new_is_named),
         TEST(test_standing__long_names_are_cut),
     };
     return run_suite("standing", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);

@@ -20,6 +20,7 @@ static struct replica_config config_of(uint32_t id)
     c.incarnation = INCARNATION + id;
     c.checkpoint_slots = 10;
     c.log_keep_slots = 5;
+    c.log_unapplied_entries = FIVE_UNAPPLIED_MAX;
     for (uint32_t i = 0; i < FIVE; i++) {
         c.members[i].id = i + 1;
         memcpy(c.members[i].address, "host:1", sizeof "host:1");

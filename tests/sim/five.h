@@ -8,7 +8,7 @@
 #include "coordd/replica/replica.h"
 #include "tests/sim/saver.h"
 
-enum { FIVE = 5, FIVE_ROWS_MAX = 4096, FIVE_QUEUE_MAX = 4096 };
+enum { FIVE = 5, FIVE_ROWS_MAX = 4096, FIVE_QUEUE_MAX = 4096, FIVE_UNAPPLIED_MAX = 40 };
 
 struct five_member {
     struct replica *replica; /* NULL: down */

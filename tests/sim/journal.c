@@ -95,6 +95,7 @@ static const char *const count_names[COUNT_KINDS] = {
     [COUNT_LOGS_DAMAGED] = "logs damaged",
     [COUNT_STATES_FLIPPED] = "states with a wrong bit",
     [COUNT_QUARANTINES] = "members quarantined",
+    [COUNT_CROWDED] = "members crowded, without a state",
     [COUNT_HISTORY_SEARCHES] = "searches in histories",
     [COUNT_HISTORY_SEARCHES_GIVEN_UP] = "searches that gave up",
 };

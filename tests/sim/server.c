@@ -51,6 +51,7 @@ void server_init(struct sim *s, uint32_t index)
     c->lease_ms = s->swarm.lease_ms;
     c->rate_ppm = s->swarm.rate_ppm;
     c->log_keep_entries = s->swarm.log_keep_entries;
+    c->log_unapplied_entries = s->swarm.log_unapplied_entries;
     c->distrusts_clocks = s->swarm.distrusts_clocks != 0;
     c->checkpoint_slots = s->swarm.checkpoint_slots;
     c->compare_ms = s->swarm.compare_ms;
@@ -194,13 +195,29 @@ static void wake_later(struct server *n, int64_t wake_at_ns)
     sim_after(s, ns_max(at - s->now_ns, 0) + late, on_wake, n, n->life, n->wake_number, 0, NULL);
 }
 
+/* Without a state it holds no more than it may. */
+static void judge_crowded(struct server *n, bool was_crowded, uint64_t last_before)
+{
+    struct journal *j = &n->sim->journal;
+    if (!n->view.crowded)
+        return;
+    j->counts[COUNT_CROWDED] += !was_crowded;
+    if (was_crowded && n->view.last_slot > last_before)
+        journal_fail(j, VERDICT_SAFETY,
+                     "member %" PRIu32 " has no state, and took slot %" PRIu64
+                     " beyond what it keeps",
+                     n->id, n->view.last_slot);
+}
+
 static void look(struct server *n)
 {
     struct sim *s = n->sim;
-    uint64_t floor_before = n->view.floor;
+    uint64_t floor_before = n->view.floor, last_before = n->view.last_slot;
+    bool was_crowded = n->view.crowded;
     bool was_quarantined = n->view.quarantined;
     replica_view(n->replica, clock_local(&n->clock, s->now_ns), &n->view);
     server_judge_state(n, was_quarantined);
+    judge_crowded(n, was_crowded, last_before);
     for (uint32_t i = 0; i < s->swarm.members; i++)
         truth_counted(&s->truth, n->id, n->view.ballot, s->servers[i].id,
                       paxos_counted(replica_paxos(n->replica), s->servers[i].id));

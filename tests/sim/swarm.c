@@ -278,6 +278,7 @@ void swarm_draw(struct swarm *s, uint64_t seed)
     s->distrusts_clocks = often(&p, s->wild_clocks != 0 ? 60 : 10);
     s->flip_every_ms = maybe(&p, 5, 500, 10000);
     draw_space(s, &p);
+    s->log_unapplied_entries = maybe(&p, 60, 2, 300);
 }
 
 struct field {
@@ -297,6 +298,7 @@ static const struct field fields[] = {
     FIELD(checkpoint_slots),
     FIELD(checkpoint_step_bytes),
     FIELD(log_keep_slots),
+    FIELD(log_unapplied_entries),
     FIELD(transfer_bytes),
     FIELD(compare_ms),
     FIELD(calls),

@@ -13,6 +13,7 @@ struct swarm {
     /* the cell */
     uint32_t members, lease_ms, rate_ppm, log_keep_entries;
     uint32_t checkpoint_slots, checkpoint_step_bytes, log_keep_slots, transfer_bytes;
+    uint32_t log_unapplied_entries;
     uint32_t compare_ms;
     /* the run */
     uint32_t calls, fault_ms, faults_from_start, dead_at_end;

@@ -192,6 +192,35 @@ static void test_divergence__a_wrong_state_that_was_saved_is_found_after_a_start
     five_free(f);
 }
 
+/* No state arrives. Four others carry the cell, and the one without a state keeps of the
+ * log what it may; with two of them gone nothing is chosen once it has all that. */
+static void test_divergence__the_quarantined_keep_a_bounded_log(void)
+{
+    struct five *f = five_with_a_node();
+    uint32_t wrong = keep_quarantined(f, false), other = wrong % FIVE + 1;
+    struct replica_view view;
+    uint64_t applied;
+
+    for (int i = 0; i < 2 * FIVE_UNAPPLIED_MAX; i++)
+        five_put(f, "three");
+    view = five_view(f, wrong);
+    CU_ASSERT_TRUE(view.crowded);
+    CU_ASSERT_EQUAL(view.last_slot, view.applied + FIVE_UNAPPLIED_MAX);
+    applied = five_view(f, five_leader(f)).applied;
+    CU_ASSERT_TRUE(applied > view.last_slot);
+    five_down(f, other);
+    five_down(f, other % FIVE + 1);
+    five_run(f, COMPARED_MS);
+    CU_ASSERT_EQUAL(five_leader(f), 0);
+    f->lost = 0;
+    five_run(f, COMPARED_MS);
+    CU_ASSERT_FALSE(five_view(f, wrong).lost);
+    CU_ASSERT_NOT_EQUAL(five_leader(f), 0);
+    five_put(f, "four");
+    CU_ASSERT_TRUE(five_view(f, wrong).applied > applied);
+    five_free(f);
+}
+
 static void test_divergence__without_a_majority_all_stop(void)
 {
     struct five *f = five_with_a_node();
@@ -309,6 +338,7 @@ int main(int argc, char **argv)
         TEST(test_divergence__a_wrong_leader_is_quarantined_and_healed),
         TEST(test_divergence__two_that_are_wrong_are_a_minority),
         TEST(test_divergence__the_quarantined_serve_lead_and_give_nothing),
+        TEST(test_divergence__the_quarantined_keep_a_bounded_log),
         TEST(test_divergence__a_wrong_state_that_was_saved_is_found_after_a_start),
         TEST(test_divergence__without_a_majority_all_stop),
         TEST(test_divergence__silence_is_no_disagreement),

@@ -94,3 +94,15 @@ void standing_text(const coord_status *status, char text[STANDING_BYTES])
         add(text, "%zu answered, and nobody leads: they are electing, or do not reach each other",
             reached);
 }
+
+void standing_crowded(const coord_status *status, char text[STANDING_BYTES])
+{
+    size_t count = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < status->members_count; i++)
+        if (status->members[i].crowded)
+            add(text, "%s%" PRIu32, count++ > 0 ? ", " : "server ", status->members[i].id);
+    if (count > 0)
+        add(text, " takes nothing new until it has got the state of another: it holds all of the "
+                  "log that is kept without one");
+}

@@ -14,4 +14,7 @@ bool standing_serves(const coord_status *status);
 /* What the servers said, and what follows from it; cut if it is longer than the text. */
 void standing_text(const coord_status *status, char text[STANDING_BYTES]);
 
+/* Of those that take nothing new for want of a state; "" if there is none. */
+void standing_crowded(const coord_status *status, char text[STANDING_BYTES]);
+
 #endif

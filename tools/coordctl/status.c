@@ -39,6 +39,7 @@ static void add_own_words(cJSON *member, const coord_member *m)
     json_add_text(member, "state_hash", m->state_hash);
     json_add_text(member, "version", m->version);
     json_add_u64(member, "compared", m->compared);
+    json_add_bool(member, "crowded", m->crowded);
 }
 
 static void status_json(const coord_status *status)
@@ -88,6 +89,7 @@ static void members_table(const coord_status *status)
 
 static void status_table(const coord_status *status)
 {
+    char crowded[STANDING_BYTES];
     printf("cell      %s (%s)\nrevision  %" PRIu64 "\n", status->cell_name, status->cell,
            status->revision);
     if (status->leader != 0)
@@ -95,6 +97,9 @@ static void status_table(const coord_status *status)
     else
         printf("leader    none\n\n");
     members_table(status);
+    standing_crowded(status, crowded);
+    if (crowded[0] != '\0')
+        printf("\n%s\n", crowded);
 }
 
 /* Nobody said who he is: what is known is where they were looked for. */

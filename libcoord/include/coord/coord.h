@@ -751,6 +751,8 @@ typedef struct coord_member {
     uint64_t compared; /* the last slot behind which the servers found, through their log, that
                           its state is the majority's; 0: none yet */
     char *unreached;   /* why it did not answer; "" if it did, or was not asked */
+    bool crowded;      /* it has lost its state, and holds as much of the log as it keeps without
+                          one: it takes nothing new until it has got the state of another */
 } coord_member;
 typedef struct coord_status {
     char cell[33];
