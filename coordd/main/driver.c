@@ -105,8 +105,9 @@ static bool has_persist(const struct effects *effects)
 
 static void write_link(const struct replica_event *event)
 {
-    static const char *const states[] = {
-        [REPLICA_LINK_UP] = "up", [REPLICA_LINK_DOWN] = "down", [REPLICA_LINK_REFUSED] = "refused"};
+    static const char *const states[] = {[REPLICA_LINK_UP] = "up",
+                                         [REPLICA_LINK_DOWN] = "down",
+                                         [REPLICA_LINK_REFUSED] = "not-listening"};
     LOG_INFO("link", log_number("peer", event->peer), log_text("state", states[event->link]));
 }
 

@@ -109,7 +109,10 @@ static enum store_result lock(struct store *s, const char *directory)
     if (r != STORE_OK)
         return r;
     if (!directory_has(path)) {
-        store_say(d->why, sizeof d->why, "%s is not there: run `coordd init` first", path);
+        store_say(d->why, sizeof d->why,
+                  "%s is not there: a new member needs `coordd init` first; one that has served "
+                  "has lost its disk, or another is mounted, and must not be initialised again",
+                  path);
         return STORE_NOT_INITIALISED;
     }
     return directory_lock(directory, &s->lock, d->why, sizeof d->why);

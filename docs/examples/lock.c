@@ -21,13 +21,14 @@ int main(int argc, char **argv)
            (long long)coord_lock_safe_ms(lock));
 
     FILE *file = fopen(argv[2], "a");
-    if (file != NULL && coord_lock_safe_ms(lock) > 0) {
-        fprintf(file, "%s\n", argv[3]);
-        fclose(file);
-    }
+    bool done = file != NULL && coord_lock_safe_ms(lock) > 0 && fprintf(file, "%s\n", argv[3]) > 0;
+    if (file != NULL && fclose(file) != 0)
+        done = false;
+    if (!done)
+        fprintf(stderr, "%s: nothing was added\n", argv[2]);
     coord_unlock(lock, 5000);
     coord_node_close(node);
     coord_session_close(session, 5000);
     coord_client_close(client);
-    return 0;
+    return done ? 0 : 1;
 }

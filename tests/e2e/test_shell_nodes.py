@@ -204,7 +204,7 @@ class ShellNodes(unittest.TestCase):
                           ["--endpoints", "nowhere", "status"], ["status", "-o", "xml"]):
             with self.subTest(arguments):
                 self.assertEqual(self.cell.ctl(*arguments).returncode, 2)
-        for word, said in (("lok", "; did you mean 'lock'?"), ("nonsense", "")):
+        for word, said in (("lok", ", the nearest is 'lock'"), ("nonsense", "")):
             self.assertEqual(self.cell.ctl(word).stderr, f"coordctl: there is no command '{word}'"
                              f"{said}; 'coordctl --help' tells more\n")
         self.assertIn("--endpoints 'nowhere': an endpoint has no port",

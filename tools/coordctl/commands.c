@@ -128,10 +128,10 @@ const struct command commands[] = {
      watch_node},
     {"lock",
      "hold the lock of a node while CMD runs",
-     "Makes the node if it is missing. CMD finds COORD_LOCK_SEQUENCER and COORD_LOCK_PATH in\n"
-     "its environment. INT, TERM and HUP are passed on to CMD; when it ends, what is left of\n"
-     "its process group is ended, the lock is released, and its exit code is ours. If our\n"
-     "lease runs low CMD gets TERM, then KILL before anybody else can be given the lock, and\n"
+     "Makes the node if it is missing, and its parents. CMD finds COORD_LOCK_SEQUENCER and\n"
+     "COORD_LOCK_PATH in its environment. INT, TERM and HUP are passed on to CMD; when it ends,\n"
+     "what is left of its process group is ended, the lock is released, and its exit code is\n"
+     "ours. If our lease runs low CMD gets TERM, then KILL before anybody else can be given it;\n"
      "the exit code is 76; 75 if the lock was not acquired. A guardian process sees to that\n"
      "even if we are killed or stopped. With --contain it reaches what left CMD's group, too.\n"
      "Without CMD the sequencer is printed and the lock held until INT or TERM.\n"

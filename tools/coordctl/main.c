@@ -81,8 +81,8 @@ static int no_command(const char *word, bool help)
         return help ? EXIT_DONE : EXIT_USAGE;
     const char *nearest = command_nearest(word);
     snprintf(why, sizeof(why), "there is no command '%.64s'%s%s%s", word,
-             nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-             nearest != NULL ? "'?" : "");
+             nearest != NULL ? ", the nearest is '" : "", nearest != NULL ? nearest : "",
+             nearest != NULL ? "'" : "");
     return usage(NULL, why);
 }
 
@@ -91,6 +91,8 @@ static int run(const struct command *c, struct arguments *a)
     bool is_given = a->endpoints != NULL;
     if (!is_given)
         a->endpoints = getenv("COORD_ENDPOINTS");
+    if (is_given && a->endpoints[0] == '\0')
+        return usage(c, "--endpoints is empty");
     if (a->endpoints == NULL || a->endpoints[0] == '\0')
         return usage(c, "where is the cell? Give --endpoints or set COORD_ENDPOINTS");
     const char *wrong = units_check_endpoints(a->endpoints);
