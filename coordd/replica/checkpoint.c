@@ -29,7 +29,8 @@ enum {
     ROOM_SHARE_WHILE = 2,      /* ... and by which it takes all there is, and ends */
     BYTES_FACTOR = 4,          /* what values need: in the -wal, in the database, in the log */
     NEEDS_STEPS_MIN = 16,      /* of what a step hands over: less is not worth one */
-    ABOUT_VERSION = 1,
+    ABOUT_VERSION = 2,
+    ABOUT_VERSION_MUTE = 1, /* it does not say with which encoding its hash was made */
 };
 
 void checkpoint_init(struct checkpointer *c, struct replica_config *config)
@@ -55,6 +56,7 @@ void checkpoint_put_about(const struct replica *r, struct buffer *about)
     state_hash(r->state, hash);
     paxos_put_membership(r->paxos, &membership);
     buffer_put_u32(about, ABOUT_VERSION);
+    buffer_put_u32(about, r->config.state_encoding);
     buffer_put_u64(about, paxos_applied(r->paxos));
     buffer_put_u64(about, hash[0]);
     buffer_put_u64(about, hash[1]);
@@ -67,11 +69,41 @@ bool checkpoint_read_about(struct slice bytes, struct checkpoint_about *ret)
     struct reader r = reader_of(bytes);
     uint32_t version = reader_u32(&r);
 
+    ret->encoding = version == ABOUT_VERSION ? reader_u32(&r) : 0;
     ret->slot = reader_u64(&r);
     ret->hash[0] = reader_u64(&r);
     ret->hash[1] = reader_u64(&r);
     ret->membership = reader_slice(&r);
-    return reader_done(&r) && version == ABOUT_VERSION && ret->slot > 0;
+    return reader_done(&r) && ret->slot > 0 &&
+           (version == ABOUT_VERSION_MUTE || (version == ABOUT_VERSION && ret->encoding > 0));
+}
+
+/* One of an earlier version is judged like one of this encoding. */
+static bool is_comparable(const struct replica *r, const struct checkpoint_about *about)
+{
+    return about->encoding == 0 || about->encoding == r->config.state_encoding;
+}
+
+bool checkpoint_is_of(const struct replica *r, const struct checkpoint_about *about,
+                      const struct state *state)
+{
+    uint64_t hash[2];
+
+    state_hash(state, hash);
+    return !is_comparable(r, about) || (hash[0] == about->hash[0] && hash[1] == about->hash[1]);
+}
+
+/* What another encoding made is written anew as a whole, with the hash of this one. */
+void checkpoint_loaded(struct replica *r, const struct checkpoint_about *about)
+{
+    struct checkpointer *c = &r->checkpoint;
+
+    c->slot = c->slot_before = about->slot;
+    c->phase = CHECKPOINT_IDLE;
+    c->slots = c->bytes = c->bytes_under_way = 0;
+    c->whole = false;
+    if (!is_comparable(r, about))
+        checkpoint_forget(r);
 }
 
 /* ---- writing ---- */

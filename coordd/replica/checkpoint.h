@@ -5,6 +5,7 @@
 #include "coordd/replica/replica.h"
 
 struct replica;
+struct state;
 
 enum checkpoint_phase {
     CHECKPOINT_IDLE,
@@ -32,6 +33,7 @@ struct checkpointer {
 /* What a checkpoint says of itself. */
 struct checkpoint_about {
     uint64_t slot;
+    uint32_t encoding; /* STATE_ENCODING of who made the hash; 0: it did not say */
     uint64_t hash[2];
     struct slice membership; /* borrowed */
 };
@@ -40,6 +42,11 @@ struct checkpoint_about {
 void checkpoint_init(struct checkpointer *c, struct replica_config *config);
 void checkpoint_put_about(const struct replica *r, struct buffer *about);
 bool checkpoint_read_about(struct slice bytes, struct checkpoint_about *ret);
+/* Whether this state has the hash that the checkpoint says, as far as that can be compared. */
+bool checkpoint_is_of(const struct replica *r, const struct checkpoint_about *about,
+                      const struct state *state);
+/* The state is now what this durable checkpoint holds. */
+void checkpoint_loaded(struct replica *r, const struct checkpoint_about *about);
 void checkpoint_applied(struct replica *r, const struct log_entry *entry);
 void checkpoint_step(struct replica *r); /* at the end of each */
 int64_t checkpoint_wake_at(const struct replica *r);

@@ -22,15 +22,9 @@ enum err replica_load_record(struct replica *r, struct slice key, struct slice v
 
 enum err replica_load_checkpoint_end(struct replica *r)
 {
-    uint64_t hash[2];
-
-    if (state_loaded(r->state) != ERR_OK)
+    if (state_loaded(r->state) != ERR_OK || !checkpoint_is_of(r, &r->loading, r->state))
         return ERR_INVALID;
-    state_hash(r->state, hash);
-    if (hash[0] != r->loading.hash[0] || hash[1] != r->loading.hash[1])
-        return ERR_INVALID;
-    r->checkpoint.slot = r->checkpoint.slot_before = r->loading.slot;
-    r->checkpoint.whole = false;
+    checkpoint_loaded(r, &r->loading);
     return ERR_OK;
 }
 

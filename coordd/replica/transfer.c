@@ -6,6 +6,7 @@
 #include "coordd/replica/chunk.h"
 #include "coordd/replica/inner.h"
 #include "coordd/replica/peer_codec.h"
+#include "libcoord/base/check.h"
 
 enum {
     ASK_AGAIN_MS = 500,   /* for a chunk that did not come */
@@ -127,16 +128,14 @@ static bool load(struct transfer_in *in, struct slice records)
     return reader_done(&reader);
 }
 
-static bool is_whole(struct transfer_in *in)
+static bool is_whole(const struct replica *r)
 {
+    const struct transfer_in *in = &r->transfers.in;
     struct checkpoint_about about;
-    uint64_t hash[2];
 
-    if (state_loaded(in->state) != ERR_OK ||
-        !checkpoint_read_about(buffer_slice(&in->about), &about) || about.slot != in->slot)
-        return false;
-    state_hash(in->state, hash);
-    return hash[0] == about.hash[0] && hash[1] == about.hash[1];
+    return state_loaded(in->state) == ERR_OK &&
+           checkpoint_read_about(buffer_slice(&in->about), &about) && about.slot == in->slot &&
+           checkpoint_is_of(r, &about, in->state);
 }
 
 static void take_chunk(struct replica *r, const struct message *m)
@@ -166,7 +165,7 @@ static void take_chunk(struct replica *r, const struct message *m)
             ask(r);
         return;
     }
-    if (!is_whole(in)) {
+    if (!is_whole(r)) {
         give_up(r, "sent a state that is not what it says");
         return;
     }
@@ -212,16 +211,13 @@ static void install(struct replica *r)
     struct transfer_in *in = &r->transfers.in;
     struct paxos_event e = {.kind = PAXOS_EVENT_INSTALL, .now_ns = r->now_ns, .slot = in->slot};
     struct checkpoint_about about;
-    bool sound = checkpoint_read_about(buffer_slice(&in->about), &about);
 
-    e.bytes = sound ? about.membership : slice_of(NULL, 0);
+    CHECK(checkpoint_read_about(buffer_slice(&in->about), &about)); /* is_whole() said so */
+    e.bytes = about.membership;
     state_free(r->state);
     r->state = in->state;
     in->state = NULL;
-    r->checkpoint.slot = r->checkpoint.slot_before = in->slot;
-    r->checkpoint.slots = r->checkpoint.bytes = r->checkpoint.bytes_under_way = 0;
-    r->checkpoint.whole = false;
-    r->checkpoint.phase = CHECKPOINT_IDLE;
+    checkpoint_loaded(r, &about);
     paxos_step(r->paxos, &e, &r->owed);
     replica_note(r, NOTE_WARNING, in->slot, "took the state of another member, up to the slot");
     divergence_installed(r, in->slot);

@@ -170,19 +170,18 @@ static void link(struct cell *c, int i, int other, enum replica_link state)
     cell_step(c, i, &e);
 }
 
-static void load_saved(struct cell_member *m)
+enum err cell_load_saved(const struct image *image, struct replica *r)
 {
-    const struct image *image = &m->saved.durable;
     const char *why;
 
     if (image->slot == 0)
-        return;
-    CHECK(replica_load_checkpoint(m->replica, image->slot, buffer_slice(&image->about), &why) ==
-          ERR_OK);
+        return ERR_OK;
+    if (replica_load_checkpoint(r, image->slot, buffer_slice(&image->about), &why) != ERR_OK)
+        return ERR_INVALID;
     for (uint32_t k = 0; k < image->count; k++)
-        CHECK(replica_load_record(m->replica, buffer_slice(&image->records[k].key),
+        CHECK(replica_load_record(r, buffer_slice(&image->records[k].key),
                                   buffer_slice(&image->records[k].value)) == ERR_OK);
-    CHECK(replica_load_checkpoint_end(m->replica) == ERR_OK);
+    return replica_load_checkpoint_end(r);
 }
 
 void cell_start(struct cell *c, int i)
@@ -197,7 +196,7 @@ void cell_start(struct cell *c, int i)
     config.incarnation = (uint64_t)i + 90;
     config.seed = (uint64_t)i + 5;
     CHECK(replica_new(&config, &m->durable, &m->replica, &why) == ERR_OK);
-    load_saved(m);
+    CHECK(cell_load_saved(&m->saved.durable, m->replica) == ERR_OK);
     slot = m->saved.durable.slot > m->durable.floor ? m->saved.durable.slot : m->durable.floor;
     for (; slot < m->durable.last_slot; slot++)
         CHECK(replica_load_entry(m->replica, &m->rows[slot]) == ERR_OK);

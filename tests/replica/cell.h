@@ -69,6 +69,8 @@ void cell_start_all(struct cell *c);
 void cell_free(struct cell *c);
 void cell_start(struct cell *c, int i);
 void cell_crash(struct cell *c, int i);
+/* As a start does. */
+enum err cell_load_saved(const struct image *image, struct replica *r);
 /* Delivers and lets time pass in steps of 1 ms. */
 void cell_run(struct cell *c, int ms);
 /* Whoever serves; it must be so within 5 s. */
