@@ -61,6 +61,7 @@ struct paxos {
     uint32_t leader_id; /* whom it follows or is; 0: unknown */
     bool lost;          /* the state up to the floor: nothing can be applied behind it */
     bool crowded_told;  /* since then: it was noted that nothing new is taken */
+    bool silent_told;   /* ... and that there was a candidate that it does not promise */
     /* What it accepted up to this slot cannot be read any more. Until it has the state
      * behind it, or a later one, it has no vote: for its vote was counted for values
      * that it cannot report (Alagappan et al. 2018, protocol-aware recovery). */

@@ -37,6 +37,7 @@ enum paxos_note_kind {
     PAXOS_NOTE_STRANGER, /* .member speaks from a directory that the cell does not know */
     PAXOS_NOTE_FULL,     /* no space: this replica takes nothing new until there is */
     PAXOS_NOTE_CROWDED,  /* without a state: it takes nothing new until it has one */
+    PAXOS_NOTE_SILENT,   /* without a state: .member stands, and would need of it what is lost */
     PAXOS_NOTE_BEHIND,   /* .member's log begins behind what this replica lacks */
     PAXOS_NOTE_STALLED,  /* a leader stepped down because nothing got chosen */
 };

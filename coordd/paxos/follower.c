@@ -78,8 +78,15 @@ static bool lacks_its_past(const struct paxos *p, uint64_t first_slot)
 void follower_on_prepare(struct paxos *p, uint32_t from, const struct message *m,
                          struct paxos_effects *out)
 {
-    if (ballot_member(m->ballot) != p->membership.ids[from] || learner_is_mute(p) ||
-        lacks_its_past(p, m->first_slot) || refuses(p, from, m->ballot, out))
+    if (ballot_member(m->ballot) != p->membership.ids[from])
+        return;
+    if (learner_is_mute(p) || lacks_its_past(p, m->first_slot)) {
+        if (!p->silent_told)
+            paxos_effects_note(out, PAXOS_NOTE_SILENT, p->membership.ids[from]);
+        p->silent_told = true;
+        return;
+    }
+    if (refuses(p, from, m->ballot, out))
         return;
     if (m->ballot > p->acceptor.promised) {
         yield_to(p, m->ballot, out);

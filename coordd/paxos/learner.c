@@ -160,7 +160,7 @@ const char *learner_install(struct paxos *p, uint64_t slot, struct slice members
     if (slot > p->acceptor.chosen)
         acceptor_install(&p->acceptor, slot, out);
     p->applied = slot;
-    p->lost = p->crowded_told = false;
+    p->lost = p->crowded_told = p->silent_told = false;
     return NULL;
 }
 

@@ -60,6 +60,11 @@ static void put_note(struct replica *r, const struct paxos_note *note)
                      "no more is kept of what cannot be applied: taking nothing new until the "
                      "state of another member is here");
         break;
+    case PAXOS_NOTE_SILENT:
+        replica_note(r, NOTE_WARNING, note->member,
+                     "no vote for this candidate, which might have to learn from here what is "
+                     "lost here: there is one again once the state of another is here");
+        break;
     case PAXOS_NOTE_BEHIND:
         replica_note(r, NOTE_WARNING, note->member,
                      "away for too long: what is missing was cut from the log of the member; its "

@@ -447,6 +447,15 @@ static void test_paxos__rows_below_a_checkpoint_are_given_to_nobody(void)
     paxos_free(p);
 }
 
+static uint32_t silent_count(const struct paxos_effects *out)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < out->notes_count; i++)
+        count += out->notes[i].kind == PAXOS_NOTE_SILENT && out->notes[i].member == 2;
+    return count;
+}
+
 /* Its log begins behind slot 15, and its state is lost: nobody can get slot 14 here. */
 static void test_paxos__who_lost_its_state_promises_only_to_those_who_need_nothing_of_it(void)
 {
@@ -471,6 +480,9 @@ static void test_paxos__who_lost_its_state_promises_only_to_those_who_need_nothi
     paxos_step(p, &asks, &out);
     CU_ASSERT_EQUAL(out.sends_count, 0);
     CU_ASSERT_EQUAL(paxos_promised(p), ballot_make(1, 2));
+    CU_ASSERT_EQUAL(silent_count(&out), 1);
+    paxos_step(p, &asks, &out); /* it is asked again and again, and says it once */
+    CU_ASSERT_EQUAL(silent_count(&out), 1);
     paxos_effects_clear(&out);
     prepare.first_slot = 16;
     paxos_step(p, &asks, &out);
