@@ -30,16 +30,14 @@ void checkpoint_give_back(struct checkpoint *c)
 int checkpoint_make_room(struct checkpoint *c, sqlite3_int64 *ret_before)
 {
     const uint64_t unwritten = (uint64_t)c->database.kind->cache_kib * 1024;
-    sqlite3_int64 size = 0, pages = 0;
+    sqlite3_int64 size = 0;
+    int64_t pages;
     sqlite3_file *file = NULL;
-    sqlite3_stmt *row;
-    int rc = sqlite3_prepare_v2(c->database.db, "PRAGMA page_count", -1, &row, NULL);
+    int rc;
 
-    if (c->reserve == NULL || rc != SQLITE_OK)
-        return sqlite3_finalize(row);
-    if (sqlite3_step(row) == SQLITE_ROW)
-        pages = sqlite3_column_int64(row, 0);
-    rc = sqlite3_finalize(row);
+    if (c->reserve == NULL)
+        return SQLITE_OK;
+    rc = database_ask_number(c->database.db, "PRAGMA page_count", &pages);
     if (rc == SQLITE_OK)
         rc = sqlite3_file_control(c->database.db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
     if (rc == SQLITE_OK)
@@ -84,7 +82,7 @@ static enum store_result shrink(struct checkpoint *c)
 
     c->owes_space = true;
     for (int turns = 0; r == STORE_OK && c->database.moved && turns < SHRINK_TURNS; turns++) {
-        int rc = database_free_pages(&c->database, &now);
+        int rc = database_ask_number(c->database.db, "PRAGMA freelist_count", &now);
 
         c->owes_space = rc != SQLITE_OK || (now > 0 && now < before);
         if (!c->owes_space)

@@ -25,22 +25,43 @@ int database_execute(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-/* SQLITE_ERROR if SQLite chose another journal than the -wal. */
-static int enter_wal_mode(sqlite3 *db)
+int database_ask(sqlite3 *db, const char *sql, database_row *take, void *context)
 {
     sqlite3_stmt *row;
-    bool is_wal = false;
-    int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode=WAL", -1, &row, NULL);
+    int rc = sqlite3_prepare_v2(db, sql, -1, &row, NULL);
 
     if (rc != SQLITE_OK)
         return rc;
     rc = sqlite3_step(row);
     if (rc == SQLITE_ROW)
-        is_wal = strcmp((const char *)sqlite3_column_text(row, 0), "wal") == 0;
+        take(row, context);
     sqlite3_finalize(row);
-    if (rc != SQLITE_ROW)
-        return rc;
-    return is_wal ? SQLITE_OK : SQLITE_ERROR;
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+static void take_number(sqlite3_stmt *row, void *number)
+{
+    *(int64_t *)number = sqlite3_column_int64(row, 0);
+}
+
+int database_ask_number(sqlite3 *db, const char *sql, int64_t *ret)
+{
+    *ret = 0;
+    return database_ask(db, sql, take_number, ret);
+}
+
+static void take_is_wal(sqlite3_stmt *row, void *is_wal)
+{
+    *(bool *)is_wal = strcmp((const char *)sqlite3_column_text(row, 0), "wal") == 0;
+}
+
+/* SQLITE_ERROR if SQLite chose another journal than the -wal. */
+static int enter_wal_mode(sqlite3 *db)
+{
+    bool is_wal = false;
+    int rc = database_ask(db, "PRAGMA journal_mode=WAL", take_is_wal, &is_wal);
+
+    return rc != SQLITE_OK || is_wal ? rc : SQLITE_ERROR;
 }
 
 static const char *vfs_of(const struct database_kind *kind, const char *asked)

@@ -87,6 +87,11 @@ void database_close(struct database *d);
 enum store_result database_settle(struct database *d);
 
 int database_execute(sqlite3 *db, const char *sql);
+/* The one row that a question yields; an SQLite code. */
+typedef void database_row(sqlite3_stmt *row, void *context);
+int database_ask(sqlite3 *db, const char *sql, database_row *take, void *context);
+/* ... and the number in it; 0 if there is no row. */
+int database_ask_number(sqlite3 *db, const char *sql, int64_t *ret);
 /* Judges an SQLite result: remembers a text, and that the database failed. */
 enum store_result database_judge(struct database *d, int rc, const char *doing);
 
@@ -107,8 +112,6 @@ enum store_result database_roll_back(struct database *d);
 enum store_result database_move_wal(struct database *d);
 /* The same, and the -wal is short then; but for what readers need. */
 enum store_result database_drop_wal(struct database *d);
-/* How many pages are free; an SQLite code. */
-int database_free_pages(struct database *d, int64_t *ret);
 
 /* ---- store.c, log.c, schema.c: log.db ---- */
 

@@ -245,44 +245,40 @@ static int load_numbers(struct store *s, bool *sound)
 
 /* Where the rows begin and end. A log without any, or with dead ones only, ends at
  * its floor. */
+static void take_range(sqlite3_stmt *row, void *store)
+{
+    struct store *s = store;
+    uint64_t first = (uint64_t)sqlite3_column_int64(row, 0); /* 0 for NULL */
+    uint64_t last = (uint64_t)sqlite3_column_int64(row, 1);
+
+    s->last_slot = last > s->floor ? last : s->floor;
+    if (s->last_slot < s->unreadable)
+        s->last_slot = s->unreadable;
+    s->trimmed = first == 0 || first > s->floor ? s->floor : first - 1;
+}
+
 static int load_range(struct store *s)
 {
-    sqlite3_stmt *row;
     /* Two questions: SQLite answers each from an end of the table. */
-    int rc = sqlite3_prepare_v2(s->database.db,
-                                "SELECT (SELECT min(slot) FROM log), (SELECT max(slot) FROM log)",
-                                -1, &row, NULL);
+    return database_ask(s->database.db,
+                        "SELECT (SELECT min(slot) FROM log), (SELECT max(slot) FROM log)",
+                        take_range, s);
+}
 
-    if (rc != SQLITE_OK)
-        return rc;
-    rc = sqlite3_step(row);
-    if (rc == SQLITE_ROW) {
-        uint64_t first = (uint64_t)sqlite3_column_int64(row, 0); /* 0 for NULL */
-        uint64_t last = (uint64_t)sqlite3_column_int64(row, 1);
-
-        s->last_slot = last > s->floor ? last : s->floor;
-        if (s->last_slot < s->unreadable)
-            s->last_slot = s->unreadable;
-        s->trimmed = first == 0 || first > s->floor ? s->floor : first - 1;
-    }
-    sqlite3_finalize(row);
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+static void take_verdict(sqlite3_stmt *row, void *sound)
+{
+    *(bool *)sound = strcmp((const char *)sqlite3_column_text(row, 0), "ok") == 0;
 }
 
 /* A page that lost a row would still be a sound page of rows with right checksums; but
  * what it lost is free space then that it does not know of. */
 static int check_numbers(struct store *s, bool *sound)
 {
-    sqlite3_stmt *row;
-    int rc = sqlite3_prepare_v2(s->database.db, "PRAGMA quick_check(number)", -1, &row, NULL);
+    bool whole = true;
+    int rc = database_ask(s->database.db, "PRAGMA quick_check(number)", take_verdict, &whole);
 
-    if (rc != SQLITE_OK)
-        return rc;
-    rc = sqlite3_step(row);
-    if (rc == SQLITE_ROW)
-        *sound = *sound && strcmp((const char *)sqlite3_column_text(row, 0), "ok") == 0;
-    sqlite3_finalize(row);
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+    *sound = *sound && whole;
+    return rc;
 }
 
 enum store_result schema_load_numbers(struct store *s)

@@ -119,21 +119,6 @@ enum store_result database_drop_wal(struct database *d)
     return STORE_OK;
 }
 
-int database_free_pages(struct database *d, int64_t *ret)
-{
-    sqlite3_stmt *row;
-    int rc = sqlite3_prepare_v2(d->db, "PRAGMA freelist_count", -1, &row, NULL);
-
-    *ret = 0;
-    if (rc != SQLITE_OK)
-        return rc;
-    rc = sqlite3_step(row);
-    if (rc == SQLITE_ROW)
-        *ret = sqlite3_column_int64(row, 0);
-    sqlite3_finalize(row);
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
 /* What the -wal holds may never have reached the disk: a process that was killed
  * leaves it in the kernel's memory, and one whose sync failed leaves it there
  * marked as written. Moving it writes it again, elsewhere, and syncs. */
