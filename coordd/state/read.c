@@ -91,10 +91,12 @@ static enum err read_stat(struct reading *r, const Coord__V1__GetStat *get)
     return ERR_OK;
 }
 
-/* How many entries a page may have: `asked`, 0 for as many as there may be. */
-static uint32_t page_limit(uint32_t asked, uint32_t most)
+/* How many entries a page may have of those that there are: `asked`, 0 for as many as there
+ * may be. */
+static uint32_t page_limit(uint32_t asked, uint32_t most, size_t count)
 {
-    return asked == 0 || asked > most ? most : asked;
+    uint32_t limit = asked == 0 || asked > most ? most : asked;
+    return limit > count ? (uint32_t)count : limit;
 }
 
 static char *child_path(struct reading *r, const char *parent, const struct node *child)
@@ -118,9 +120,7 @@ static enum err read_list(struct reading *r, const Coord__V1__List *list)
     if (e != ERR_OK)
         return e;
 
-    uint32_t limit = page_limit(list->limit, READ_LIST_ENTRIES_MAX);
-    if (limit > node->children.count)
-        limit = (uint32_t)node->children.count;
+    uint32_t limit = page_limit(list->limit, READ_LIST_ENTRIES_MAX, node->children.count);
     Coord__V1__Listing *listing = take(r, sizeof *listing);
     coord__v1__listing__init(listing);
     listing->children = take(r, limit * sizeof(Coord__V1__Stat *));
@@ -207,9 +207,7 @@ static enum err read_locks(struct reading *r, const Coord__V1__ListLocks *list)
     if (e != ERR_OK)
         return e;
 
-    uint32_t limit = page_limit(list->limit, READ_LOCKS_MAX);
-    if (limit > s->locks.count)
-        limit = (uint32_t)s->locks.count;
+    uint32_t limit = page_limit(list->limit, READ_LOCKS_MAX, s->locks.count);
     Coord__V1__LockListing *listing = take(r, sizeof *listing);
     coord__v1__lock_listing__init(listing);
     listing->locks = take(r, limit * sizeof(Coord__V1__LockState *));
@@ -250,9 +248,7 @@ static Coord__V1__SessionInfo *session_info(struct reading *r, const struct sess
 static enum err read_sessions(struct reading *r, const Coord__V1__ListSessions *list)
 {
     const struct state *s = r->state;
-    uint32_t limit = page_limit(list->limit, READ_SESSIONS_MAX);
-    if (limit > s->sessions.count)
-        limit = (uint32_t)s->sessions.count;
+    uint32_t limit = page_limit(list->limit, READ_SESSIONS_MAX, s->sessions.count);
     Coord__V1__SessionListing *listing = take(r, sizeof *listing);
     coord__v1__session_listing__init(listing);
     listing->sessions = take(r, limit * sizeof(Coord__V1__SessionInfo *));
