@@ -51,12 +51,12 @@ def forge(directory, old, new):
                       (new, signed(checksum(checksum(0, key), new)), key))
         of, self_id, incarnation, slot, about = state.execute(
             "SELECT cell, self, incarnation, slot, about FROM about").fetchone()
-        version, about_slot, *lanes = struct.unpack_from("<IQQQ", about)
+        version, encoding, about_slot, *lanes = struct.unpack_from("<IIQQQ", about)
         for lane in (0, 1):
             lanes[lane] += record_hash(lane, key, new) - record_hash(lane, key, old)
             lanes[lane] &= MASK
-        rest = about[struct.calcsize("<IQQQ"):]
-        about = struct.pack("<IQQQ", version, about_slot, *lanes) + rest
+        rest = about[struct.calcsize("<IIQQQ"):]
+        about = struct.pack("<IIQQQ", version, encoding, about_slot, *lanes) + rest
         proof = of + struct.pack("<IQQI", self_id, incarnation & MASK, slot, len(about)) + about
         state.execute("UPDATE about SET about = ?, checksum = ?",
                       (about, signed(checksum(0, proof))))
