@@ -113,6 +113,7 @@ int64_t election_patience_ns(const struct paxos *p, int64_t ms);
 void election_lose_patience(struct paxos *p);
 int64_t election_wake_at(const struct paxos *p);
 bool election_happy(const struct paxos *p);
+bool election_can_stand(const struct paxos *p);
 /* proposer.c */
 void proposer_stand(struct paxos *p, struct paxos_effects *out);
 void proposer_tick(struct paxos *p, struct paxos_effects *out);

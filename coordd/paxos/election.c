@@ -113,7 +113,7 @@ static void judge(struct paxos *p, struct paxos_effects *out)
 
 /* One whose storage has not yet taken its last promise could not stand: it would only
  * raise the ballot that the others have to get over. */
-static bool can_stand(const struct paxos *p)
+bool election_can_stand(const struct paxos *p)
 {
     return !p->stopped && !p->acceptor.full && !p->lost && acceptor_promise_durable(&p->acceptor);
 }
@@ -122,8 +122,8 @@ void election_tick(struct paxos *p, struct paxos_effects *out)
 {
     struct election *e = &p->election;
 
-    if (!can_stand(p) || p->now_ns < p->acceptor.wait_until_ns || p->now_ns < e->happy_until_ns ||
-        p->now_ns < e->pause_until_ns) {
+    if (!election_can_stand(p) || p->now_ns < p->acceptor.wait_until_ns ||
+        p->now_ns < e->happy_until_ns || p->now_ns < e->pause_until_ns) {
         e->probing = false;
         return;
     }
@@ -136,7 +136,7 @@ int64_t election_wake_at(const struct paxos *p)
 {
     const struct election *e = &p->election;
 
-    if (!can_stand(p))
+    if (!election_can_stand(p))
         return NEVER_NS;
     if (e->probing) {
         int64_t stand_at_ns = ns_max(e->stand_at_ns, p->acceptor.grant_until_ns);

@@ -42,8 +42,8 @@ static bool refuses(struct paxos *p, uint32_t from, uint64_t ballot, struct paxo
     int64_t lease_until = paxos_lease_until(p);
 
     if (ballot < p->acceptor.promised) {
-        /* Our own ballot, which no one has heard of before it is durable, is no reason
-         * for a leader to go: with a disk that stands still it never will be. */
+        /* Our own ballot, which nobody was asked to promise before it is durable, is no
+         * reason for a leader to go: with a disk that stands still it never will be. */
         if (ballot_member(p->acceptor.promised) != p->config.self ||
             acceptor_promise_durable(&p->acceptor))
             follower_refuse(p, from, false, out);
@@ -237,7 +237,7 @@ void follower_on_relinquish(struct paxos *p, uint32_t from, const struct message
     p->acceptor.grant_until_ns = 0;
     p->election.happy_until_ns = 0;
     p->round_healthy = false;
-    if (m->number == p->config.self && !p->acceptor.full && !p->lost && !p->stopped &&
+    if (m->number == p->config.self && election_can_stand(p) &&
         acceptor_free(&p->acceptor, p->now_ns)) {
         p->election.probing = false;
         proposer_stand(p, out);

@@ -195,7 +195,7 @@ static struct message *start_accept(struct paxos *p, uint32_t to_mask, uint64_t 
     return m;
 }
 
-/* Members whose link stands and whose next slot is `next`. */
+/* Members whose link stands, and whose next slot is `next`. */
 static uint32_t peers_at(const struct paxos *p, uint64_t next)
 {
     uint32_t mask = 0;
@@ -204,6 +204,16 @@ static uint32_t peers_at(const struct paxos *p, uint64_t next)
         if (i != p->membership.self && (p->up_mask >> i & 1) != 0 &&
             p->leader.peers[i].next == next && p->leader.peers[i].read_token == 0)
             mask |= 1u << i;
+    return mask;
+}
+
+/* Those of them that get what the others get: of the rest each is sent one entry, and
+ * waited for. */
+static uint32_t without_probed(const struct paxos *p, uint32_t mask)
+{
+    for (uint32_t i = 0; i < p->membership.quorums.members_count; i++)
+        if (p->leader.peers[i].probing)
+            mask &= ~(1u << i);
     return mask;
 }
 
@@ -229,7 +239,7 @@ static void read_for(struct paxos *p, uint32_t index, struct paxos_effects *out)
     peer->read_token = ++p->last_token;
     read->token = peer->read_token;
     read->first_slot = peer->next;
-    read->last_slot = p->acceptor.log.first - 1;
+    read->last_slot = peer->probing ? peer->next : p->acceptor.log.first - 1;
     read->bytes_max = READ_BYTES_MAX;
 }
 
@@ -241,11 +251,12 @@ static uint32_t send_entries(struct paxos *p, uint32_t index, struct paxos_effec
     struct leader_peer *peer = &l->peers[index];
     uint64_t slot = peer->next;
     uint32_t mask = peers_at(p, peer->next);
+    uint64_t window = peer->probing ? 1 : LEADER_PEER_WINDOW;
     struct message *m;
 
-    if ((mask >> index & 1) == 0 || slot >= l->next_slot ||
-        slot - 1 - peer->anchor >= LEADER_PEER_WINDOW)
+    if ((mask >> index & 1) == 0 || slot >= l->next_slot || slot - 1 - peer->anchor >= window)
         return 0;
+    mask = peer->probing ? 1u << index : without_probed(p, mask);
     if (slot <= p->acceptor.floor) {
         if (p->now_ns - peer->cut_told_ns >= ms_to_ns(LEADER_RESEND_MS)) {
             peer->cut_told_ns = p->now_ns;
@@ -258,7 +269,8 @@ static uint32_t send_entries(struct paxos *p, uint32_t index, struct paxos_effec
         return 0;
     }
     m = start_accept(p, mask, slot - 1, out);
-    while (slot < l->next_slot && message_add(m, log_get(&p->acceptor.log, slot)))
+    while (slot < l->next_slot && slot - peer->next < window &&
+           message_add(m, log_get(&p->acceptor.log, slot)))
         slot++;
     advance_peers(p, mask, m->entries_count);
     return mask;
@@ -363,6 +375,7 @@ void leader_on_accepted(struct paxos *p, uint32_t from, const struct message *m,
          * from another. */
         peer->held = m->held > peer->held ? m->held : peer->held;
         peer->progress_ns = p->now_ns;
+        peer->probing = false;
         peer->anchor = m->held > peer->anchor ? m->held : peer->anchor;
         if (peer->next <= m->held)
             peer->next = m->held + 1;
@@ -394,8 +407,9 @@ bool leader_on_read(struct paxos *p, const struct paxos_event *e, struct paxos_e
         if (e->entries_count == 0 || e->entries[0].slot != peer->next)
             return true;
         m = start_accept(p, 1u << i, peer->next - 1, out);
-        for (uint32_t k = 0; k < e->entries_count && message_add(m, &e->entries[k]); k++)
-            ;
+        for (uint32_t k = 0; k < e->entries_count && (k == 0 || !peer->probing); k++)
+            if (!message_add(m, &e->entries[k]))
+                break;
         advance_peers(p, 1u << i, m->entries_count);
         return true;
     }
@@ -411,6 +425,7 @@ void leader_on_link(struct paxos *p, uint32_t from, bool up, struct paxos_effect
         return;
     if (up)
         p->leader.heartbeat_at_ns = p->now_ns;
+    p->leader.peers[from].probing = false;
     rewind_peer(p, &p->leader.peers[from]);
 }
 
@@ -434,8 +449,11 @@ void leader_tick(struct paxos *p, struct paxos_effects *out)
         struct leader_peer *peer = &l->peers[i];
 
         if (i != p->membership.self && peer->next > peer->anchor + 1 &&
-            p->now_ns - peer->progress_ns > ms_to_ns(LEADER_RESEND_MS))
+            p->now_ns - peer->progress_ns > ms_to_ns(LEADER_RESEND_MS)) {
+            /* Its disk is full or stands still, or the link lost something. */
+            peer->probing = true;
             rewind_peer(p, peer);
+        }
     }
 }
 

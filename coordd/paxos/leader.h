@@ -34,6 +34,7 @@ struct leader_peer {
     int64_t gap_ns;
     int64_t cut_told_ns; /* when it was last told that what it lacks was cut */
     int64_t progress_ns; /* when held last rose, or nothing was outstanding */
+    bool probing;        /* it got on with nothing that was sent: one entry at a time */
     bool low;            /* as it said last: its disk is full */
     uint64_t read_token; /* of a read from the storage under way, 0: none */
 };

@@ -23,12 +23,13 @@ enum {
     PATIENCE_TURNS = 3,        /* what there was at first, so often over: hand all over */
     RETRY_MS = 5000,           /* when there was no space */
     LOW_EVERY_MS = 5000,       /* while the disk is full: so that what was deleted gives way */
-    LOW_KEEP_SLOTS = 1000,     /* in the log, then */
-    CHANGE_BYTES = 4096,       /* that a change may take: a page */
-    ROOM_SHARE = 4,            /* of the space that there is, by which one is begun */
-    ROOM_SHARE_WHILE = 2,      /* ... and by which it takes all there is, and ends */
-    BYTES_FACTOR = 4,          /* what values need: in the -wal, in the database, in the log */
-    NEEDS_STEPS_MIN = 16,      /* of what a step hands over: less is not worth one */
+    LOW_KEEP_SLOTS = 1000,     /* in the log, then, with so many */
+    LOW_KEEP_BYTES = 4 * 1024 * 1024,
+    CHANGE_BYTES = 4096,  /* that a change may take: a page */
+    ROOM_SHARE = 4,       /* of the space that there is, by which one is begun */
+    ROOM_SHARE_WHILE = 2, /* ... and by which it takes all there is, and ends */
+    BYTES_FACTOR = 4,     /* what values need: in the -wal, in the database, in the log */
+    NEEDS_STEPS_MIN = 16, /* of what a step hands over: less is not worth one */
     ABOUT_VERSION = 2,
     ABOUT_VERSION_MUTE = 1, /* it does not say with which encoding its hash was made */
 };
@@ -99,6 +100,7 @@ void checkpoint_loaded(struct replica *r, const struct checkpoint_about *about)
     struct checkpointer *c = &r->checkpoint;
 
     c->slot = c->slot_before = about->slot;
+    c->past_count = 0;
     c->phase = CHECKPOINT_IDLE;
     c->slots = c->bytes = c->bytes_under_way = 0;
     c->whole = false;
@@ -264,18 +266,38 @@ int64_t checkpoint_wake_at(const struct replica *r)
 
 /* ---- what the storage says ---- */
 
+/* The earliest of the last checkpoints behind which no more than that is kept. While the
+ * disk is full they come often: up to the one before the last would be next to nothing, and
+ * who restarts would need a whole state, for which there may be no space. */
+static uint64_t low_keeps_from(const struct checkpointer *c, uint64_t keep)
+{
+    uint64_t from = c->slot_before, bytes = 0;
+
+    for (uint64_t k = 1; k <= c->past_count && k <= CHECKPOINT_PAST_MAX; k++) {
+        uint64_t at = (c->past_count - k) % CHECKPOINT_PAST_MAX;
+
+        bytes += c->past[at].bytes;
+        if (c->slot - c->past[at].slot > keep || bytes > LOW_KEEP_BYTES)
+            break;
+        from = c->past[at].slot;
+    }
+    return from;
+}
+
 /* Slots to here may be forgotten. */
 static void cut(struct replica *r)
 {
     struct checkpointer *c = &r->checkpoint;
     struct paxos_event e = {.kind = PAXOS_EVENT_CUT, .now_ns = r->now_ns};
-    uint64_t keep = r->config.log_keep_slots;
+    uint64_t keep = r->config.log_keep_slots, least = c->slot_before;
 
     if (r->low && keep > LOW_KEEP_SLOTS)
         keep = LOW_KEEP_SLOTS;
+    if (r->low)
+        least = low_keeps_from(c, keep);
     e.slot = c->slot > keep ? c->slot - keep : 0;
-    if (e.slot < c->slot_before)
-        e.slot = c->slot_before;
+    if (e.slot < least)
+        e.slot = least;
     e.slot = e.slot < transfer_holds(r) ? e.slot : transfer_holds(r);
     if (e.slot > paxos_floor(r->paxos))
         paxos_step(r->paxos, &e, &r->owed);
@@ -286,6 +308,8 @@ void checkpoint_saved(struct replica *r, uint64_t slot)
     struct checkpointer *c = &r->checkpoint;
 
     c->phase = CHECKPOINT_IDLE;
+    c->past[c->past_count % CHECKPOINT_PAST_MAX].slot = c->slot;
+    c->past[c->past_count++ % CHECKPOINT_PAST_MAX].bytes = c->bytes_under_way;
     c->slot_before = c->slot;
     c->slot = slot;
     c->bytes_under_way = 0;

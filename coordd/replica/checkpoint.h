@@ -7,6 +7,8 @@
 struct replica;
 struct state;
 
+enum { CHECKPOINT_PAST_MAX = 64 };
+
 enum checkpoint_phase {
     CHECKPOINT_IDLE,
     CHECKPOINT_WRITING,
@@ -16,8 +18,12 @@ enum checkpoint_phase {
 
 struct checkpointer {
     enum checkpoint_phase phase;
-    uint64_t slot;                /* of the last durable one, 0: none */
-    uint64_t slot_before;         /* of the one before it */
+    uint64_t slot;        /* of the last durable one, 0: none */
+    uint64_t slot_before; /* of the one before it */
+    struct {
+        uint64_t slot, bytes;    /* the bytes of values up to the next one */
+    } past[CHECKPOINT_PAST_MAX]; /* those before it, a ring */
+    uint64_t past_count;
     bool whole;                   /* the next one has to be */
     bool wanted;                  /* a peer needs a later one */
     uint64_t slots, bytes;        /* applied since the last one began, or took all */

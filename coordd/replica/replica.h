@@ -49,7 +49,7 @@ struct replica_config {
     /* Taken without a state to apply them to, at most; 0: default. */
     uint32_t log_unapplied_entries;
     /* A checkpoint begins when so many slots, or bytes of values, were applied since
-       the last one; the log keeps at least so many slots behind it. 0: default. */
+       the last one; the log keeps so many slots behind it, or to the one before. 0: default. */
     uint32_t checkpoint_slots;
     uint64_t checkpoint_bytes;
     uint32_t log_keep_slots;

@@ -229,13 +229,15 @@ static void arrived(struct replica *r)
 {
     struct transfer_in *in = &r->transfers.in;
 
-    if (paxos_can_install(r->paxos, in->slot)) {
+    bool trusted = divergence_trusts(r, in->source);
+
+    if (trusted && paxos_can_install(r->paxos, in->slot)) {
         install(r);
-    } else if (paxos_lost(r->paxos) ? in->slot < paxos_needs(r->paxos)
-                                    : in->slot <= paxos_applied(r->paxos)) {
-        /* The log was found elsewhere, or the state turned out to be wrong meanwhile. What
-         * is saved is a checkpoint like any other, but it is not what the present state's
-         * changes count from. */
+    } else if (!trusted || paxos_lost(r->paxos) ? in->slot < paxos_needs(r->paxos)
+                                                : in->slot <= paxos_applied(r->paxos)) {
+        /* The log was found elsewhere, or the state, or its sender's, turned out to be wrong
+         * meanwhile. What is saved is a checkpoint like any other, but it is not what the present
+         * state's changes count from. */
         r->checkpoint.slot = in->slot;
         checkpoint_forget(r);
         forget(in);

@@ -86,6 +86,21 @@ static void test_who_cannot_write_its_ballot_stands_but_once(void)
     cluster_free(c);
 }
 
+static void test_who_cannot_write_its_ballot_is_named_in_vain(void)
+{
+    struct cluster *c = with_a_stuck_heir(NULL);
+    struct paxos_event e = {.kind = PAXOS_EVENT_HAND_OVER, .from = (uint32_t)stuck + 1};
+    int next = cluster_leader(c, PATIENCE_MS);
+
+    CU_ASSERT_TRUE_FATAL(next >= 0 && next != stuck);
+    cluster_run(c, SETTLE_MS);
+    cluster_step(c, next, &e);
+    for (int t = 0; t < SETTLE_MS; t++)
+        CU_ASSERT_FALSE_FATAL((new_candidates(c) >> stuck & 1) != 0);
+    CU_ASSERT_TRUE(cluster_leader(c, PATIENCE_MS) >= 0);
+    cluster_free(c);
+}
+
 static void test_a_ballot_that_nobody_heard_of_refuses_nobody(void)
 {
     struct cluster *c = with_a_stuck_heir(count_refusals);
@@ -125,6 +140,7 @@ static void test_slow_links_do_not_make_candidates_collide_for_ever(void)
 
 static const struct test_case cases[] = {
     TEST(test_who_cannot_write_its_ballot_stands_but_once),
+    TEST(test_who_cannot_write_its_ballot_is_named_in_vain),
     TEST(test_a_ballot_that_nobody_heard_of_refuses_nobody),
     TEST(test_slow_links_do_not_make_candidates_collide_for_ever),
 };

@@ -128,6 +128,51 @@ static void test_space__leadership_is_not_passed_round(void)
     cluster_free(c);
 }
 
+static int who;
+static uint64_t entries_sent;
+
+static bool count_entries(struct cluster *c, struct letter *l)
+{
+    (void)c;
+    if (l->to == who && l->message.kind == MESSAGE_ACCEPT)
+        entries_sent += l->message.entries_count;
+    return false;
+}
+
+/* It answers, and holds no more than before: all that it lacks, sent again and again, would
+ * fill the links. */
+static void test_space__who_takes_nothing_is_sent_little(void)
+{
+    enum { ENTRIES = 140, IDLE_MS = 10 * 1000, AGAIN_LEAST_MS = 100 };
+
+    for (int stuck = 0; stuck < 2; stuck++) {
+        struct cluster *c = cluster_new(3);
+        int leader = leader_of(c);
+
+        who = (leader + 1) % 3;
+        if (stuck)
+            cluster_disk(c, who, true);
+        else
+            cluster_full(c, who, true);
+        for (int i = 0; i < ENTRIES; i++) {
+            CU_ASSERT_TRUE(cluster_propose(c, leader, "create /a"));
+            cluster_run(c, 2);
+        }
+        cluster_run(c, 1000);
+        entries_sent = 0;
+        c->intercept = count_entries;
+        cluster_run(c, IDLE_MS);
+        CU_ASSERT_TRUE(entries_sent > 0); /* that it has space again is seen by that */
+        CU_ASSERT_TRUE(entries_sent <= IDLE_MS / AGAIN_LEAST_MS);
+        c->intercept = NULL;
+        cluster_full(c, who, false);
+        cluster_disk(c, who, false);
+        cluster_run(c, LONG_MS);
+        CU_ASSERT_EQUAL(c->machines[who].applied_count, c->machines[leader].applied_count);
+        cluster_free(c);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -135,6 +180,7 @@ int main(int argc, char **argv)
         TEST(test_space__one_that_is_away_has_no_space),
         TEST(test_space__a_new_leader_does_not_refuse_on_a_guess),
         TEST(test_space__leadership_is_not_passed_round),
+        TEST(test_space__who_takes_nothing_is_sent_little),
     };
     return run_suite("paxos space", cases, sizeof cases / sizeof cases[0], argc, argv);
 }
