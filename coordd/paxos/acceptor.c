@@ -33,6 +33,7 @@ static struct paxos_persist *hand_out(struct acceptor *a, enum paxos_persist_kin
 {
     struct paxos_persist *p = paxos_effects_persist(out);
 
+    CHECK(!a->full); /* what found no space must be written before anything new */
     if (!a->sequence_open) {
         a->sequence++;
         a->sequence_open = true;
@@ -144,7 +145,7 @@ void acceptor_cut(struct acceptor *a, uint64_t slot, struct paxos_effects *out)
 {
     CHECK(slot <= a->chosen);
     if (slot <= a->floor || a->full)
-        return; /* what found no space must be written before anything new */
+        return;
     a->floor = slot;
     persist_floor(a, out);
 }
@@ -177,6 +178,7 @@ void acceptor_persisted(struct acceptor *a, uint64_t sequence)
 
 void acceptor_full(struct acceptor *a, uint64_t sequence)
 {
+    CHECK(!a->full); /* a second one would have passed what the first refused */
     acceptor_persisted(a, sequence - 1);
     a->full = true;
 }

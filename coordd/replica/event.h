@@ -22,7 +22,8 @@ enum replica_event_kind {
     REPLICA_EVENT_PERSISTED,        /* .sequence: all persist effects up to it are durable */
     REPLICA_EVENT_PERSIST_FULL,     /* .sequence: it and all later ones handed out so far were NOT
                                        written (no space) and never will be; the core hands
-                                       them out anew, with new sequences, when it tries again */
+                                       them out anew, with new sequences, when it tries again.
+                                       The step that is told hands out nothing */
     REPLICA_EVENT_SPACE,            /* .low: the disk is full, and the storage goes on with what it
                                        keeps back for that; or it has all of that again.
                                        .room: so many bytes a checkpoint would find */

@@ -415,9 +415,15 @@ void replica_step(struct replica *r, const struct replica_event *event, struct e
     r->wall_ms = event->wall_ms;
     r->steps++;
     leases_step(r);
+    /* The log has dropped all that it was handed up to now, and takes what comes from now
+     * on: nothing may be handed out between. */
+    bool found_no_space = event->kind == REPLICA_EVENT_PERSIST_FULL;
+    if (found_no_space)
+        dispatch(r, event);
     if (r->now_ns >= paxos_wake_at(r->paxos))
         on_time(r); /* whoever leads no longer must know before it serves */
-    dispatch(r, event);
+    if (!found_no_space)
+        dispatch(r, event);
     transfer_step(r);
     replica_apply_chosen(r);
     replica_drain(r);

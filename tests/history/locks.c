@@ -84,10 +84,13 @@ static void gather(struct locks *l, const struct history *h)
         const struct history_call *c = &h->calls[i];
         if (c->ask.op != HISTORY_RELEASE || history_outcome(c) != HISTORY_DONE)
             continue;
+        /* One of them: a client may share with itself, by several handles. */
         size_t at = find(l, c->ask.path, c->ask.generation);
-        for (; is_of(l, at, c->ask.path) && l->grants[at].generation == c->ask.generation; at++)
-            if (l->grants[at].call->client == c->client)
-                l->grants[at].release = c;
+        while (is_of(l, at, c->ask.path) && l->grants[at].generation == c->ask.generation &&
+               (l->grants[at].call->client != c->client || l->grants[at].release != NULL))
+            at++;
+        if (is_of(l, at, c->ask.path) && l->grants[at].generation == c->ask.generation)
+            l->grants[at].release = c;
     }
 }
 

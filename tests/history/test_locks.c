@@ -28,6 +28,11 @@ static void test_locks__those_who_share_it_are_fine_together(void)
            "1 30-90 release /l generation=10 -> OK revision=11",
            "3 40-50 check /l generation=10 -> OK revision=11",
            "2 60-70 release /l generation=10 -> OK revision=12");
+    /* Who shares it with himself, by two handles, has it until he gave both back. */
+    LAB_IS(0, MADE, "1 10-20 acquire /l -> OK revision=10 grant=10",
+           "1 11-20 acquire /l -> OK revision=10 grant=10",
+           "1 30-40 release /l generation=10 -> OK revision=11",
+           "3 50-60 check /l generation=10 -> OK revision=11");
 }
 
 static void test_locks__a_session_that_ends_gives_way(void)
@@ -119,6 +124,11 @@ static void test_locks__finds_sequencers_that_count_too_long(void)
            "2 10-21 acquire /l -> OK revision=10 grant=10",
            "1 30-40 release /l generation=10 -> OK revision=11",
            "2 30-40 release /l generation=10 -> OK revision=12",
+           "3 70-80 check /l generation=10 -> OK revision=12");
+    LAB_IS(LAB_LOCKS | LAB_SEARCH, MADE, "1 10-20 acquire /l -> OK revision=10 grant=10",
+           "1 11-20 acquire /l -> OK revision=10 grant=10",
+           "1 30-40 release /l generation=10 -> OK revision=11",
+           "1 50-60 release /l generation=10 -> OK revision=12",
            "3 70-80 check /l generation=10 -> OK revision=12");
     /* It let a write through, alone or in a transaction. */
     LAB_IS(LAB_LOCKS | LAB_SEARCH, MADE, GRANTED,

@@ -58,11 +58,17 @@ static bool persists(const struct effect *e)
            e->kind == EFFECT_PERSIST_LEASE || e->kind == EFFECT_PERSIST_FLOOR;
 }
 
-bool disk_hand_over(struct disk *d, const struct effect *effects, uint32_t count)
+uint32_t disk_would_write(const struct effect *effects, uint32_t count)
 {
     uint32_t writes = 0;
     for (uint32_t i = 0; i < count; i++)
         writes += persists(&effects[i]);
+    return writes;
+}
+
+bool disk_hand_over(struct disk *d, const struct effect *effects, uint32_t count)
+{
+    uint32_t writes = disk_would_write(effects, count);
     if (writes == 0)
         return false;
     if (d->refusing)

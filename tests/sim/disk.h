@@ -56,6 +56,7 @@ struct disk {
 void disk_init(struct disk *d, disk_writes *on_write, void *context);
 void disk_release(struct disk *d);
 
+uint32_t disk_would_write(const struct effect *effects, uint32_t count); /* how many of them */
 /* The persist effects of one step, all with one sequence; others are skipped.
  * False if there are none. Dropped at once while refusing. */
 bool disk_hand_over(struct disk *d, const struct effect *effects, uint32_t count);

@@ -209,6 +209,14 @@ static void judge_crowded(struct server *n, bool was_crowded, uint64_t last_befo
                      n->id, n->view.last_slot);
 }
 
+/* The log would write it, and the report of that would count for what it has dropped. */
+static void judge_refused(struct server *n, enum replica_event_kind kind)
+{
+    if (kind == REPLICA_EVENT_PERSIST_FULL && disk_would_write(n->effects.list, n->effects.count))
+        journal_fail(&n->sim->journal, VERDICT_SAFETY,
+                     "member %" PRIu32 " hands out writes beside those that found no space", n->id);
+}
+
 static void look(struct server *n)
 {
     struct sim *s = n->sim;
@@ -275,6 +283,7 @@ void server_step(struct server *n, const struct server_input *input)
     if (input->kind == REPLICA_EVENT_STREAM_LAGS || input->kind == REPLICA_EVENT_STREAM_DRAINED)
         channel_server_knows_lag(s, input->stream, input->kind == REPLICA_EVENT_STREAM_LAGS);
     replica_step(n->replica, &event, &n->effects);
+    judge_refused(n, input->kind);
 
     uint32_t count = n->effects.count;
     bool dies = n->doom == SERVER_IN_STEP && count > 0;
