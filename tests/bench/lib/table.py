@@ -1,10 +1,19 @@
 """The table: medians, how we stand to the others, and whether that is enough."""
 
+import json
 import statistics
 
 from workloads import OURS, ROWS
 
 MEMBERS = 5
+
+
+def last_run(path):
+    """The lines of the run that was the last to write there."""
+    with open(path, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    last = lines[-1].get("run") if lines else None
+    return [r for r in lines if r.get("run") == last]
 
 
 def by_repetition(results, row, service):
